@@ -1,0 +1,32 @@
+// The engine for one instruction set: this file is compiled once for each, under another namespace and other flags.
+#include "engine.hpp"
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "worker.hpp"
+
+namespace TIMING_TASKS_ISA {
+
+#if defined(__AVX512F__)
+constexpr int WIDTH = 8;
+#elif defined(__AVX2__)
+constexpr int WIDTH = 4;
+#else
+constexpr int WIDTH = 2;
+#endif
+
+void run(const Population& population, std::int64_t net_steps, int threads) {
+    Queue queue(population, net_steps);
+    const int replicas = static_cast<int>(std::min<std::size_t>(queue.waiting(), 1 << 20));
+    const int workers = std::max(1, std::min(threads, replicas));
+    const int capacity = (replicas + workers - 1) / workers;
+    const auto work = [&] { std::make_unique<Worker<WIDTH, 2>>(population, queue, capacity)->run(); };
+    std::vector<std::thread> others;
+    for (int t = 1; t < workers; ++t) others.emplace_back(work);
+    work();
+    for (std::thread& other : others) other.join();
+}
+
+}  // namespace TIMING_TASKS_ISA

@@ -1,0 +1,84 @@
+// What an engine is given: conditions, replicas and the state of each. The Python side of these records is
+// timing_tasks/learning/engine/population.py; both sides name the same fields in the same order.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "philox.hpp"
+
+namespace timing_tasks {
+
+// Weights by position: those with a trace ds/dw first, then the output gate, the output unit, and the initial state.
+enum Weight {
+    W_IX, W_IH, B_I, P_I,
+    W_FX, W_FH, B_F, P_F,
+    W_CX, W_CH, B_C,
+    S_0, Y_0,
+    W_OX, W_OH, B_O, P_O,
+    W_KH, B_K,
+    WEIGHTS
+};
+constexpr int GATE_TRACES = S_0;  // ds/dw of the weights into the input gate, forget gate and cell
+constexpr int TRACES = Y_0 + 1;   // those, and ds/ds(0), ds/dy(0)
+
+enum class Task : std::int64_t { NMSD, MSD, GTS, PFG };
+enum class Phase : std::int64_t { TRAINING, TEST };
+enum class Verdict : std::int64_t { RUNNING, SOLVED, UNSOLVED, DIVERGED };
+// The last word of a Philox counter: what the numbers are drawn for.
+enum class Purpose : std::uint32_t { TRAINING, TEST };
+
+struct Condition {
+    Task task;
+    std::int64_t min_interval;
+    std::int64_t first_offset, offsets;  // a slice of the table of all offsets
+    std::int64_t first_target;           // PFG: where its min_interval targets start in the table of all targets
+    std::int64_t peepholes, forget_gate, sigmoid_output, learn_cell_state, learn_cell_output;
+    std::int64_t frozen_weights;  // gradients are summed up in `deltas`, the weights stay
+    std::int64_t training_periods, test_periods, test_streams;
+    std::int64_t budget_training_streams, budget_net_steps;
+    double learning_rate, momentum, tolerance;
+};
+
+// Whose streams: the key of the random numbers, and the condition.
+struct Key {
+    std::int64_t condition, seed, replica;
+};
+
+// Everything that changes, one entry a replica. [n] is the number of entries a replica has in the array.
+struct State {
+    double *weights, *deltas, *traces;                      // [WEIGHTS], [WEIGHTS], [TRACES]
+    double *cell_output, *cell_state;                       // y(t), s(t)
+    double* squared_error;                                  // summed over the test streams since the last training stream
+    std::int64_t *verdict, *phase;
+    std::int64_t *training_streams;                         // finished ones
+    std::int64_t *test_stream, *period, *step;              // finished ones: since training, in the stream, in the period
+    std::int64_t *targets;                                  // met in finished test streams since the last training stream
+    std::int64_t *training_size, *test_size;                // periods without a wrong prediction in the last such stream
+    std::int64_t *net_steps;
+};
+
+struct Population {
+    const Condition* conditions;
+    const std::int64_t* offsets;
+    const double* targets;
+    const Key* keys;
+    State state;
+    std::int64_t replicas;
+};
+
+// Whether the streams of a condition have offsets that are drawn, and a single period: then four consecutive streams share a
+// block of random words, which otherwise serves four consecutive periods of one stream.
+inline bool single_period(const Condition& condition) { return condition.task == Task::NMSD; }
+
+// The block of random words for a period of a stream; `period % 4`, or `stream % 4` where it is shared, tells the word.
+inline std::array<std::uint32_t, 4> draw_block(const Condition& condition, const Key& key, Purpose purpose, std::int64_t stream,
+                                               std::int64_t test_stream, std::int64_t period) {
+    const bool shared = single_period(condition);
+    return philox4x32({static_cast<std::uint32_t>(shared ? stream / 4 : period / 4),
+                       static_cast<std::uint32_t>(shared ? 0 : stream), static_cast<std::uint32_t>(test_stream),
+                       static_cast<std::uint32_t>(purpose)},
+                      {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.replica)});
+}
+
+}  // namespace timing_tasks

@@ -1,0 +1,316 @@
+// One thread's work: keep the lanes filled with replicas, step them, and lead each through its streams (PAPER.md 3).
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+
+#include "queue.hpp"
+#include "step.hpp"
+
+namespace TIMING_TASKS_ISA {
+
+template <int W, int G>
+class Worker {
+public:
+    // Packs take turns; with too few the processor waits for one's sigmoids, with too many they do not fit into its first cache.
+    static constexpr int PACK = W * G, MAX_PACKS = 2;
+
+    Worker(const Population& population, Queue& queue, int capacity)
+        : population_(population),
+          queue_(queue),
+          pack_count_(std::min(MAX_PACKS, std::max(2, (capacity + PACK - 1) / PACK))),
+          lanes_(pack_count_ * PACK),
+          capacity_(std::min(capacity, lanes_)) {
+        std::memset(static_cast<void*>(packs_), 0, sizeof packs_);
+    }
+
+    void run() {
+        while (fill()) {
+            bool learned = false, waveform = false;
+            std::int64_t burst = INT64_MAX;
+            for (int l = 0; l < lanes_; ++l) {
+                if (nets_[l].replica < 0) continue;
+                const Condition& condition = *nets_[l].condition;
+                learned |= condition.learn_cell_state || condition.learn_cell_output;
+                waveform |= condition.task == Task::PFG;
+                burst = std::min(burst, nets_[l].quantum);
+            }
+            const std::int64_t steps = learned ? (waveform ? advance<true, true>(burst) : advance<true, false>(burst))
+                                               : (waveform ? advance<false, true>(burst) : advance<false, false>(burst));
+            for (int l = 0; l < lanes_; ++l) {
+                Net& net = nets_[l];
+                if (net.replica < 0) continue;
+                const bool running = net.verdict == Verdict::RUNNING;
+                if (running) net.net_steps += steps;
+                net.quantum -= steps;
+                if (net.quantum == 0 || !running) unload(l);
+            }
+        }
+    }
+
+private:
+    // What only the stream logic of a lane needs.
+    struct Net {
+        std::int64_t replica = -1;  // -1: an idle lane
+        const Condition* condition;
+        Key key;
+        std::int64_t quantum;  // net-steps until the replica goes back to the queue
+        Verdict verdict;
+        Phase phase;
+        std::int64_t training_streams, test_stream, period, targets, training_size, test_size, net_steps;
+        double squared_error;  // of a finished replica
+        std::int64_t steps_in_period;        // F + I(n) of the present period
+        std::int64_t flags, training_flags;  // of the lane: always, and in training
+        std::int64_t targets_in_period;  // all steps, or the last
+        bool drawn_periods, dense_targets;
+        std::array<std::uint32_t, 4> block;
+    };
+
+    // Gives free lanes a replica; false when there is nothing left to do.
+    bool fill() {
+        int busy = 0;
+        for (int l = 0; l < lanes_; ++l) busy += nets_[l].replica >= 0;
+        for (int l = 0; l < lanes_ && busy < capacity_; ++l) {
+            if (nets_[l].replica >= 0) continue;
+            const Queue::Turn turn = queue_.take();
+            if (turn.replica < 0) break;
+            load(l, turn);
+            ++busy;
+        }
+        return busy > 0;
+    }
+
+    Lanes<W, G>& pack(int l) { return packs_[l / PACK]; }
+    const Lanes<W, G>& pack(int l) const { return packs_[l / PACK]; }
+
+    // Steps all lanes until one ends its replica or `burst` steps are done.
+    template <bool LEARNED, bool WAVEFORM>
+    __attribute__((noinline)) std::int64_t advance(std::int64_t burst) {
+        Lesson<W, G> lessons[MAX_PACKS];
+        Events events[MAX_PACKS] = {};
+        const int last = pack_count_ - 1;
+        lessons[last] = nothing_to_learn<W, G>();
+        bool ended = false;
+        std::int64_t done = 0;
+        // While a pack steps, the one before it learns. What happened in that one is looked at after that: a mispredicted branch
+        // then finds the next step already under way.
+        for (; done < burst && !ended; ++done) {
+            for (int now = 0, before = last; now <= last; before = now++) {
+                events[now] = step<W, G, LEARNED, WAVEFORM>(packs_[now], lessons[now], {packs_[before], lessons[before]});
+                ended |= attend_all(events[before], before * PACK, done + (before < now));
+            }
+        }
+        Learning<W, G, LEARNED>{packs_[last], lessons[last]}.template part<0, 1>();
+        attend_all(events[last], last * PACK, done);
+        return done;
+    }
+
+    // True if a replica is finished.
+    bool attend_all(const Events& events, int offset, std::int64_t done) {
+        bool ended = false;
+        for (unsigned left = events.wrong | events.period_end; left; left &= left - 1) {
+            const int bit = __builtin_ctz(left), l = offset + bit;
+            attend(l, (events.wrong >> bit) & 1, (events.not_finite >> bit) & 1, nets_[l].net_steps + done);
+            if (nets_[l].verdict == Verdict::RUNNING) continue;
+            ended = true;
+            nets_[l].net_steps += done;
+            nets_[l].squared_error = pack(l).squared_error[l % PACK];
+            rest(l);
+        }
+        return ended;
+    }
+
+    // A lane at rest computes on, but sees no spike, no target and no event, and moves nothing.
+    void rest(int l) {
+        put(l, pack(l).flags, 0);
+        put(l, pack(l).steps_left, 0);
+        pack(l).waveform[l % PACK] = nullptr;
+    }
+
+    // Most of what happens next is a coin toss to a branch predictor, so it is computed without branches; what is left as one
+    // is rare, or the same for every net of a task.
+    __attribute__((noinline)) void attend(int l, bool wrong, bool not_finite, std::int64_t net_steps) {
+        Net& net = nets_[l];
+        if (not_finite) {
+            net.verdict = Verdict::DIVERGED;
+            return;
+        }
+        const Condition& condition = *net.condition;
+        const std::int64_t training = net.phase == Phase::TRAINING, right = !wrong;
+        const std::int64_t limit = pick(training, condition.training_periods, condition.test_periods);
+        // Periods that are drawn are counted one by one, the others by the lane's countdown.
+        if (net.drawn_periods) {
+            net.period += right;
+            net.targets += right * net.targets_in_period;
+            if (right & (net.period < limit)) return begin_period(l);
+        } else {
+            const std::int64_t at_end = pack(l).steps_left[l % PACK] == net.steps_in_period;
+            net.period = limit - pack(l).periods_left[l % PACK] - (wrong & at_end);
+            net.targets += net.period * net.targets_in_period;
+        }
+        // The stream has ended.
+        net.training_size = pick(training, net.period, net.training_size);
+        net.test_size = pick(training, net.test_size, net.period);
+        net.training_streams += training;
+        net.test_stream = (net.test_stream + right) & (training - 1);
+        net.targets &= training - 1;
+        if ((1 - training) & right & (net.test_stream == condition.test_streams)) {
+            net.verdict = Verdict::SOLVED;
+            return;
+        }
+        const std::int64_t train_next = (1 - training) & wrong;
+        if (train_next & ((net.training_streams >= condition.budget_training_streams) | (net_steps >= condition.budget_net_steps))) {
+            net.verdict = Verdict::UNSOLVED;
+            return;
+        }
+        net.phase = static_cast<Phase>(1 - train_next);
+        net.period = 0;
+        double& squared_error = pack(l).squared_error[l % PACK];
+        put(l, pack(l).squared_error, training ? 0.0 : squared_error);
+        begin_stream(l, FIRST_STEP);
+        begin_period(l);
+    }
+
+    static std::int64_t pick(std::int64_t condition, std::int64_t yes, std::int64_t no) {
+        return no ^ ((yes ^ no) & -condition);
+    }
+
+    void put(int l, std::int64_t* row, std::int64_t value) { Register<W>::put(row + l % PACK / W * W, l % W, value); }
+    void put(int l, double* row, double value) {
+        std::int64_t bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        put(l, reinterpret_cast<std::int64_t*>(row), bits);
+    }
+
+    void begin_stream(int l, std::int64_t first_step) {
+        const Net& net = nets_[l];
+        const std::int64_t training = net.phase == Phase::TRAINING;
+        put(l, pack(l).flags, net.flags | first_step | (net.training_flags & -training));
+        if (!net.drawn_periods)
+            put(l, pack(l).periods_left,
+                pick(training, net.condition->training_periods, net.condition->test_periods) - net.period);
+    }
+
+    // The offset I(n) of the present period; NMSD tests every offset in turn.
+    std::int64_t offset(Net& net, bool refresh) {
+        const Condition& condition = *net.condition;
+        const std::int64_t* offsets = population_.offsets + condition.first_offset;
+        if (condition.offsets == 1) return offsets[0];
+        const std::int64_t test = net.phase == Phase::TEST, exhaustive = single_period(condition);
+        const std::int64_t drawn_test = test & ~exhaustive;
+        const std::int64_t word = pick(exhaustive, net.training_streams, net.period) % 4;
+        if (refresh | (word == 0 && !(exhaustive & test)))
+            net.block = draw_block(condition, net.key, static_cast<Purpose>(drawn_test), net.training_streams,
+                                   net.test_stream & -drawn_test, net.period);
+        const std::uint64_t drawn = (net.block[word] * static_cast<std::uint64_t>(condition.offsets)) >> 32;
+        return offsets[pick(test & exhaustive, net.test_stream, static_cast<std::int64_t>(drawn))];
+    }
+
+    void begin_period(int l, bool refresh = false) {
+        Net& net = nets_[l];
+        const std::int64_t drawn = offset(net, refresh);
+        net.steps_in_period = net.condition->min_interval + drawn;
+        net.targets_in_period = net.dense_targets ? net.steps_in_period : 1;
+        put(l, pack(l).steps_left, net.steps_in_period);
+        if (net.condition->task == Task::GTS) {
+            put(l, pack(l).input_before, static_cast<double>(drawn));
+            put(l, pack(l).input_at_end, static_cast<double>(drawn));
+        } else if (net.condition->task != Task::PFG) {
+            put(l, pack(l).target_at_end, static_cast<double>(drawn));
+        }
+    }
+
+    void load(int l, const Queue::Turn& turn) {
+        const State& state = population_.state;
+        const std::int64_t r = turn.replica;
+        Net& net = nets_[l];
+        net.replica = r;
+        net.key = population_.keys[r];
+        net.condition = &population_.conditions[net.key.condition];
+        net.quantum = turn.net_steps;
+        net.verdict = static_cast<Verdict>(state.verdict[r]);
+        net.phase = static_cast<Phase>(state.phase[r]);
+        net.training_streams = state.training_streams[r];
+        net.test_stream = state.test_stream[r];
+        net.period = state.period[r];
+        net.targets = state.targets[r];
+        net.training_size = state.training_size[r];
+        net.test_size = state.test_size[r];
+        net.net_steps = state.net_steps[r];
+
+        const Condition& condition = *net.condition;
+        const bool spikes = condition.task != Task::PFG, dense = condition.task == Task::GTS || !spikes;
+        net.drawn_periods = spikes && condition.offsets > 1;
+        net.dense_targets = dense;
+        net.flags = (condition.peepholes ? PEEPHOLES : 0) | (condition.forget_gate ? FORGET_GATE : 0) |
+                    (condition.sigmoid_output ? SIGMOID_OUTPUT : 0) | (dense ? DENSE_TARGETS : 0) |
+                    (net.drawn_periods ? DRAWN_PERIODS : 0) | (condition.learn_cell_state ? LEARN_CELL_STATE : 0) |
+                    (condition.learn_cell_output ? LEARN_CELL_OUTPUT : 0);
+        net.training_flags = TRAINING | (condition.frozen_weights ? 0 : MOVING);
+        pack(l).learning_rate[l % PACK] = condition.learning_rate;
+        pack(l).momentum[l % PACK] = condition.momentum;
+        pack(l).tolerance[l % PACK] = condition.tolerance;
+        pack(l).input_before[l % PACK] = pack(l).target_before[l % PACK] = 0.0;
+        pack(l).input_at_end[l % PACK] = spikes && !dense;
+        pack(l).target_at_end[l % PACK] = spikes;
+        // Counting down from min_interval to 1 reads the targets first to last.
+        static_assert(sizeof(std::ptrdiff_t) == 8);
+        pack(l).waveform[l % PACK] = spikes ? nullptr : population_.targets + condition.first_target - 1;
+        begin_stream(l, net.period == 0 && state.step[r] == 0 ? FIRST_STEP : 0);
+        begin_period(l, true);
+        pack(l).period_length[l % PACK] = net.steps_in_period;
+        if (!net.drawn_periods) net.targets -= net.period * net.targets_in_period;  // the countdown has them
+        pack(l).steps_left[l % PACK] -= state.step[r];
+        pack(l).y[l % PACK] = state.cell_output[r];
+        pack(l).s[l % PACK] = state.cell_state[r];
+        pack(l).squared_error[l % PACK] = state.squared_error[r];
+        for (int w = 0; w < WEIGHTS; ++w) {
+            pack(l).weight[w][l % PACK] = state.weights[r * WEIGHTS + w];
+            pack(l).delta[w][l % PACK] = state.deltas[r * WEIGHTS + w];
+        }
+        for (int w = 0; w < TRACES; ++w) pack(l).trace[w][l % PACK] = state.traces[r * TRACES + w];
+    }
+
+    void unload(int l) {
+        const State& state = population_.state;
+        Net& net = nets_[l];
+        const std::int64_t r = net.replica;
+        if (!net.drawn_periods && net.verdict == Verdict::RUNNING) {
+            net.period = (net.phase == Phase::TRAINING ? net.condition->training_periods : net.condition->test_periods) -
+                         pack(l).periods_left[l % PACK];
+            net.targets += net.period * net.targets_in_period;
+        }
+        state.verdict[r] = static_cast<std::int64_t>(net.verdict);
+        state.phase[r] = static_cast<std::int64_t>(net.phase);
+        state.training_streams[r] = net.training_streams;
+        state.test_stream[r] = net.test_stream;
+        state.period[r] = net.period;
+        state.targets[r] = net.targets;
+        state.training_size[r] = net.training_size;
+        state.test_size[r] = net.test_size;
+        state.net_steps[r] = net.net_steps;
+        const bool running = net.verdict == Verdict::RUNNING;
+        state.step[r] = running ? net.steps_in_period - pack(l).steps_left[l % PACK] : 0;
+        state.cell_output[r] = running ? pack(l).y[l % PACK] : 0.0;
+        state.cell_state[r] = running ? pack(l).s[l % PACK] : 0.0;
+        state.squared_error[r] = running ? pack(l).squared_error[l % PACK] : net.squared_error;
+        for (int w = 0; w < WEIGHTS; ++w) {
+            state.weights[r * WEIGHTS + w] = pack(l).weight[w][l % PACK];
+            state.deltas[r * WEIGHTS + w] = pack(l).delta[w][l % PACK];
+        }
+        for (int w = 0; w < TRACES; ++w) state.traces[r * TRACES + w] = running ? pack(l).trace[w][l % PACK] : 0.0;
+        if (running) queue_.give_back(r, net.net_steps);
+        net.replica = -1;
+        rest(l);
+    }
+
+    const Population& population_;
+    Queue& queue_;
+    const int pack_count_, lanes_, capacity_;
+    Lanes<W, G> packs_[MAX_PACKS];
+    Net nets_[MAX_PACKS * PACK];
+};
+
+}  // namespace TIMING_TASKS_ISA
