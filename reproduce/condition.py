@@ -1,0 +1,18 @@
+"""Any one condition, the paper's or not. `python reproduce/condition.py task=msd task.min_interval=15 peepholes=false`."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from timing_tasks import app, report
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(config: DictConfig) -> None:
+    """Run what is missing, then print and write the table."""
+    report.table(config, "One condition", HERE / "published" / "table1.csv")
+
+
+if __name__ == "__main__":
+    app.run(__file__, main, HERE.parent / "configs")

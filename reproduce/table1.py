@@ -1,0 +1,18 @@
+"""Table 1: measuring spike delays (NMSD and MSD), with and without peepholes. `python reproduce/table1.py`."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from timing_tasks import app, report
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(config: DictConfig) -> None:
+    """Run what is missing, then print and write the table."""
+    report.table(config, "Table 1: NMSD and MSD", HERE / "published" / "table1.csv")
+
+
+if __name__ == "__main__":
+    app.run(__file__, main, HERE.parent / "configs")

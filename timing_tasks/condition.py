@@ -1,0 +1,121 @@
+"""Conditions and the protocol: everything that decides which rows a run gives."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from timing_tasks.errors import ConfigurationError
+from timing_tasks.tasks.task import Task
+
+INITIAL_STATES = ("zero",)
+OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
+RECIPES = ("online",)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One reading of the paper, as it applies to one task.
+
+    Attributes:
+        name: of the protocol, with what has been changed of it.
+        learning_rate: alpha.
+        momentum: eta.
+        input_gate_bias: the initial b_i.
+        forget_gate_bias: the initial b_f.
+        output_gate_bias: the initial b_o.
+    """
+
+    name: str
+    learning_rate: float
+    momentum: float
+    input_gate_bias: float
+    forget_gate_bias: float
+    output_gate_bias: float
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for the first value that cannot be."""
+        check_number("protocol.learning_rate", self.learning_rate, "a number above 0", lambda v: v > 0)
+        check_number("protocol.momentum", self.momentum, "a number from 0 up to, but not including, 1", lambda v: 0 <= v < 1)
+        for gate in ("input", "forget", "output"):
+            check_number(f"protocol.{gate}_gate_bias", getattr(self, f"{gate}_gate_bias"), "a number", lambda v: True)
+
+    @property
+    def gate_biases(self) -> tuple[float, float, float]:
+        """The initial b_i, b_f, b_o."""
+        return self.input_gate_bias, self.forget_gate_bias, self.output_gate_bias
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a net is given up. Both limits are looked at after a failed test.
+
+    Attributes:
+        training_streams: training streams, at most 2^31.
+        net_steps: training and test steps together.
+    """
+
+    training_streams: int
+    net_steps: int
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for the first value that cannot be."""
+        for key, most in (("training_streams", 2**31), ("net_steps", 2**62)):
+            check_whole(f"budget.{key}", getattr(self, key), 1, most)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a row of a table reports: a task, a net and a way of learning.
+
+    Attributes:
+        task: the task.
+        peepholes: whether the net has them.
+        forget_gate: whether the net has one; without, f = 1.
+        output_activation: `sigmoid` or `identity`.
+        initial_state: `zero`.
+        recipe: `online`, the paper's learning rule.
+        protocol: the reading of the paper.
+        budget: when a net is given up.
+    """
+
+    task: Task
+    protocol: Protocol
+    budget: Budget
+    peepholes: bool = True
+    forget_gate: bool = True
+    output_activation: str = "sigmoid"
+    initial_state: str = "zero"
+    recipe: str = "online"
+    frozen_weights: bool = field(default=False, repr=False)  # sum up gradients, for tests and studies; never from a config
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for the first value that cannot be."""
+        for key, value, allowed in (
+            ("output_activation", self.output_activation, OUTPUT_ACTIVATIONS),
+            ("initial_state", self.initial_state, INITIAL_STATES),
+            ("recipe", self.recipe, RECIPES),
+        ):
+            if value not in allowed:
+                raise ConfigurationError(key, value, " or ".join(allowed))
+        for key in ("peepholes", "forget_gate"):
+            if not isinstance(getattr(self, key), bool):
+                raise ConfigurationError(key, getattr(self, key), "true or false")
+
+    def __str__(self) -> str:
+        """Short, for messages and TensorBoard."""
+        net = "peephole LSTM" if self.peepholes else "LSTM"
+        return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate")
+
+
+def check_number(key: str, value: object, allowed: str, holds: object) -> None:
+    """Raise ConfigurationError unless the value is a finite number for which `holds` holds."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not is_number or not holds(value):  # type: ignore[operator]
+        raise ConfigurationError(key, value, allowed)
+
+
+def check_whole(key: str, value: object, least: int, most: int) -> None:
+    """Raise ConfigurationError unless the value is a whole number from `least` to `most`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ConfigurationError(key, value, f"a whole number from {least} to {most}")

@@ -1,0 +1,177 @@
+"""From a Hydra config to conditions: every value is checked here, before anything is made or written."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+import timing_tasks
+from timing_tasks.condition import Budget, Condition, Protocol, check_whole
+from timing_tasks.errors import ConfigurationError
+from timing_tasks.learning.engine import ENGINES
+from timing_tasks.tasks import TASKS, Task
+
+_READINGS = ("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A run, checked.
+
+    Attributes:
+        name: of the experiment.
+        conditions: in the order of the table.
+        replicas: of each condition.
+        seed: of the run.
+        engine: a name of ENGINES.
+        threads: of the native engine; None for all cores.
+        trainer: keyword arguments of `lightning.Trainer` about devices.
+        output: the folder for rows, checkpoints and TensorBoard.
+        protocol: the name of the protocol.
+        budget: the name of the budget.
+    """
+
+    name: str
+    conditions: tuple[Condition, ...]
+    replicas: int
+    seed: int
+    engine: str
+    threads: int | None
+    trainer: Mapping[str, Any]
+    output: Path
+    protocol: str
+    budget: str
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What decides the rows. Not the number of replicas: a folder may gain more of them."""
+        return identity(self.name, self.conditions, self.seed, self.engine)
+
+
+def identity(name: str, conditions: Sequence[Condition], seed: int, engine: str) -> dict[str, object]:
+    """See `Experiment.identity`."""
+    return {
+        "experiment": name,
+        "version": timing_tasks.__version__,
+        "engine": engine,
+        "seed": seed,
+        "conditions": [asdict(condition) for condition in conditions],
+    }
+
+
+def experiment(config: DictConfig) -> Experiment:
+    """The experiment that a composed config describes.
+
+    Raises:
+        ConfigurationError: for the first value that cannot be used.
+    """
+    values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    _check_protocol_keys(values["protocol"])
+    tasks = [_task(entry) for entry in values.get("conditions") or [values["task"]]]
+    peepholes = values["peepholes"] if isinstance(values["peepholes"], list) else [values["peepholes"]]
+    if not peepholes or any(not isinstance(p, bool) for p in peepholes) or len(set(peepholes)) < len(peepholes):
+        raise ConfigurationError("peepholes", values["peepholes"], "true, false or [true,false]")
+    conditions = tuple(
+        Condition(
+            task=task,
+            protocol=_protocol(values["protocol"], task),
+            budget=_budget(values["budget"], task),
+            peepholes=with_peepholes,
+            output_activation=_output_activation(values["output_activation"], task),
+            initial_state=values["initial_state"]["name"],
+            recipe=values["recipe"]["name"],
+        )
+        for task in tasks
+        for with_peepholes in peepholes
+    )
+    check_whole("replicas", values["replicas"], 1, 1_000_000)
+    check_whole("seed", values["seed"], 0, 2**32 - 1)
+    engine, threads = values["engine"]["name"], values["engine"]["threads"]
+    if engine not in ENGINES:
+        raise ConfigurationError("engine.name", engine, " or ".join(ENGINES))
+    if threads is not None:
+        check_whole("engine.threads", threads, 1, 4096)
+    check_whole("trainer.devices", values["trainer"]["devices"], 1, 1)
+    return Experiment(
+        name=values["name"],
+        conditions=conditions,
+        replicas=values["replicas"],
+        seed=values["seed"],
+        engine=engine,
+        threads=threads,
+        trainer=values["trainer"],
+        output=_output(values, conditions, engine),
+        protocol=conditions[0].protocol.name,
+        budget=values["budget"]["name"],
+    )
+
+
+def _task(entry: Mapping[str, Any]) -> Task:
+    values = dict(entry)
+    name = values.pop("name", None)
+    if name not in TASKS:
+        raise ConfigurationError("task", name, f"one of {', '.join(TASKS)}")
+    allowed = {"min_interval", "offsets", "tolerance"}
+    for key in values:
+        if key not in allowed:
+            raise ConfigurationError(f"task.{key}", values[key], f"no such key; there are {', '.join(sorted(allowed))}")
+    offsets = values.pop("offsets")
+    if not isinstance(offsets, list):
+        raise ConfigurationError("task.offsets", offsets, "a list of whole numbers, such as [0,1]")
+    return Task(name=name, offsets=tuple(offsets), **values)
+
+
+def _check_protocol_keys(values: Mapping[str, Any]) -> None:
+    for key in values:
+        if key not in (*_READINGS, "name", "changed"):
+            near = difflib.get_close_matches(key, _READINGS, n=1)
+            raise ConfigurationError(f"protocol.{key}", values[key], f"no such key; did you mean {near[0]}?" if near else "no such key")
+
+
+def _by_task(value: Any, key: str, task: Task) -> Any:
+    """A value, or the task's own where it is given by task."""
+    if not isinstance(value, dict):
+        return value
+    if task.name not in value:
+        raise ConfigurationError(key, value, f"a number, or one for each task; {task.name} is missing")
+    return value[task.name]
+
+
+def _protocol(values: Mapping[str, Any], task: Task) -> Protocol:
+    readings = {key: _by_task(values[key], f"protocol.{key}", task) for key in _READINGS}
+    numbers = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in readings.items()}
+    return Protocol(name=str(values.get("changed") or values["name"]), **numbers)
+
+
+def _budget(values: Mapping[str, Any], task: Task) -> Budget:
+    for key in values:
+        if key not in ("name", "training_streams", "net_steps"):
+            raise ConfigurationError(f"budget.{key}", values[key], "no such key; there are training_streams and net_steps")
+    return Budget(
+        *(_by_task(values[key], f"budget.{key}", task) for key in ("training_streams", "net_steps")),
+    )
+
+
+def _output_activation(value: Any, task: Task) -> str:
+    """`auto` is the paper's choice: a sigmoid unless a target is out of its reach (PAPER.md 1)."""
+    if value not in ("auto", "sigmoid", "identity"):
+        raise ConfigurationError("output_activation", value, "auto, sigmoid or identity")
+    if value != "auto":
+        return str(value)
+    return "identity" if task.name != "gts" and max(task.offsets) > 1 else "sigmoid"
+
+
+def _output(values: Mapping[str, Any], conditions: Sequence[Condition], engine: str) -> Path:
+    if values["output"] is not None:
+        if not isinstance(values["output"], str) or not values["output"]:
+            raise ConfigurationError("output", values["output"], "a folder")
+        return Path(values["output"])
+    what = json.dumps(identity(values["name"], conditions, values["seed"], engine), sort_keys=True)
+    return Path("runs") / values["name"] / f"{values['protocol']['name']}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"

@@ -1,0 +1,20 @@
+"""What goes wrong by the user's hand: one line that names the key, the value and what is allowed."""
+
+
+class UserError(Exception):
+    """A mistake that the user can mend; the message is one line and stands for itself."""
+
+
+class ConfigurationError(UserError):
+    """A configuration value that cannot be used."""
+
+    def __init__(self, key: str, value: object, allowed: str) -> None:
+        super().__init__(f"{key}={value!r}: {allowed}")
+        self.key, self.value, self.allowed = key, value, allowed
+
+    def __reduce__(self) -> tuple[type, tuple[str, object, str]]:
+        return type(self), (self.key, self.value, self.allowed)
+
+
+class ResultsError(UserError):
+    """A results folder that cannot be used as it is."""

@@ -1,0 +1,1 @@
+"""How a net learns: the online recipe and its engines."""

@@ -1,0 +1,181 @@
+"""What happens around the training of a population: rows, checkpoints, the progress bar, TensorBoard."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from timing_tasks.config import Experiment
+from timing_tasks.learning.engine import State, Verdict
+from timing_tasks.learning.online import OnlineModule
+from timing_tasks.results import ResultsFolder, Row
+
+
+class RowWriter(L.Callback):
+    """Appends the row of every replica as soon as it is finished.
+
+    Args:
+        folder: where to.
+        row: the row of a position in the population, from the state.
+    """
+
+    def __init__(self, folder: ResultsFolder, row: Callable[[int, State], Row]) -> None:
+        self.folder, self.row = folder, row
+        self.written: set[int] = set()
+
+    def write(self, module: OnlineModule) -> None:
+        """Append the rows that are due."""
+        due = [index for index in module.finished() if index not in self.written]
+        self.folder.append([self.row(index, module.state) for index in due])
+        self.written.update(due)
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
+        """After each chunk."""
+        assert isinstance(module, OnlineModule)
+        self.write(module)
+
+
+class Checkpoints(ModelCheckpoint):
+    """The last checkpoint, written after every chunk: a kill loses no more than the chunk that was running.
+
+    Args:
+        folder: where to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(dirpath=folder, filename="{step}", every_n_train_steps=1, save_top_k=1, monitor=None)
+        self.folder = folder
+
+    def latest(self) -> str | None:
+        """The checkpoint to go on from, if there is one."""
+        found = sorted(self.folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
+        return str(found[-1]) if found else None
+
+
+class PopulationProgress(ProgressBar):
+    """A line that says how many replicas are finished, how fast it goes, and how long it takes at most.
+
+    Args:
+        finished_before: replicas of the experiment that had their rows already.
+    """
+
+    def __init__(self, finished_before: int) -> None:
+        super().__init__()
+        self.finished_before = finished_before
+        self.bar: Progress | None = None
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Show the line."""
+        self.bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
+        self.bar.start()
+        self.task = self.bar.add_task("", total=1.0, left="")
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
+        """Bring it up to date."""
+        assert isinstance(module, OnlineModule)
+        assert self.bar is not None
+        counts = np.bincount(module.state.verdict.numpy(), minlength=4)
+        spent, left = work(module)
+        seconds = left.sum() / max(module.net_steps_per_second, 1.0)
+        text = (
+            f"{counts[Verdict.SOLVED]} solved, {counts[Verdict.RUNNING]} running, {counts[Verdict.UNSOLVED]} out of budget"
+            + (f", {counts[Verdict.DIVERGED]} diverged" if counts[Verdict.DIVERGED] else "")
+            + (f", {self.finished_before} before" if self.finished_before else "")
+            + f"  {module.net_steps_per_second / 1e6:.1f}M net-steps/s"
+        )
+        done = float(spent.sum() / max(spent.sum() + left.sum(), 1.0))
+        self.bar.update(self.task, completed=done, description=text, left=f"at most {_duration(seconds)} left")
+
+    def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Leave it as it is."""
+        if self.bar is not None:
+            self.bar.stop()
+
+    def on_exception(self, trainer: L.Trainer, module: L.LightningModule, exception: BaseException) -> None:
+        """Give the terminal back."""
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def work(module: OnlineModule) -> tuple[np.ndarray, np.ndarray]:
+    """Net-steps spent by each replica, and an estimate of those left at most, both [replicas], float64."""
+    state, population = module.state, module.population
+    records = population.records[population.condition]
+    spent = state.net_steps.numpy().astype(float)
+    streams = state.training_streams.numpy()
+    per_stream = spent / np.maximum(streams, 1)
+    by_streams = (records["budget_training_streams"] - streams) * per_stream
+    left = np.minimum(by_streams, records["budget_net_steps"] - spent)
+    return spent, np.where(state.verdict.numpy() == Verdict.RUNNING, np.maximum(left, 0.0), 0.0)
+
+
+class TensorBoardCurves(L.Callback):
+    """Solved fraction and median stream size of each condition against training streams; one hparams entry at the end.
+
+    Args:
+        experiment: for the hparams.
+        seconds: between two points of a curve.
+    """
+
+    def __init__(self, experiment: Experiment, seconds: float = 3.0) -> None:
+        self.experiment, self.seconds = experiment, seconds
+        self.last = 0.0
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
+        """A point, if it is time."""
+        assert isinstance(module, OnlineModule)
+        if module.is_finished or time.monotonic() - self.last >= self.seconds:
+            self.last = time.monotonic()
+            for logger in _boards(trainer):
+                self._point(logger, module)
+
+    def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """The hparams entry, once all replicas are finished."""
+        assert isinstance(module, OnlineModule)
+        if not module.is_finished:
+            return
+        solved = module.state.verdict.numpy() == Verdict.SOLVED
+        parameters = {
+            "experiment": self.experiment.name,
+            "protocol": self.experiment.protocol,
+            "budget": self.experiment.budget,
+            "engine": self.experiment.engine,
+            "seed": self.experiment.seed,
+            "replicas": self.experiment.replicas,
+        }
+        for logger in _boards(trainer):
+            logger.log_hyperparams(parameters, {"solved fraction": float(solved.mean())})
+
+    def _point(self, logger: TensorBoardLogger, module: OnlineModule) -> None:
+        state, population = module.state, module.population
+        for position, condition in enumerate(population.conditions):
+            rows = np.flatnonzero(population.condition == position)
+            if len(rows) == 0:
+                continue
+            streams = int(state.training_streams.numpy()[rows].max())
+            values = {
+                "solved fraction": float(np.mean(state.verdict.numpy()[rows] == Verdict.SOLVED)),
+                "median training stream size": float(np.median(state.training_size.numpy()[rows])),
+                "median test stream size": float(np.median(state.test_size.numpy()[rows])),
+            }
+            for name, value in values.items():
+                logger.experiment.add_scalar(f"{name}/{condition}", value, streams)
+
+
+def _boards(trainer: L.Trainer) -> Sequence[TensorBoardLogger]:
+    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 36000:
+        return f"{seconds / 3600:.0f} h"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

@@ -1,0 +1,61 @@
+"""Who executes the hot loop of the online recipe: the native engine, or plain tensor operations."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import warnings
+from typing import Protocol
+
+import torch
+
+from timing_tasks.errors import ConfigurationError
+from timing_tasks.learning.engine.population import Population, State, Verdict
+
+ENGINES = ("native", "torch")
+
+__all__ = ["ENGINES", "Engine", "Population", "State", "Verdict", "create"]
+
+
+class Engine(Protocol):
+    """What an engine offers."""
+
+    name: str
+
+    def run(self, population: Population, state: State, net_steps: int) -> None:
+        """Advance every running replica by exactly `net_steps` net-steps, or until it is finished; `state` is changed.
+
+        The state after is a function of the population and the state before alone: not of how a run is divided into calls,
+        nor of what other replicas there are.
+        """
+
+
+def create(name: str, threads: int | None = None, device: torch.device | str = "cpu") -> Engine:
+    """The engine of a name. Without a native build, `native` warns once and gives the torch engine.
+
+    Args:
+        name: one of ENGINES.
+        threads: of the native engine; all cores by default.
+        device: of the torch engine.
+
+    Raises:
+        ConfigurationError: an unknown name, or threads below 1.
+    """
+    if name not in ENGINES:
+        raise ConfigurationError("engine", name, " or ".join(ENGINES))
+    threads = len(os.sched_getaffinity(0)) if threads is None and hasattr(os, "sched_getaffinity") else threads or os.cpu_count() or 1
+    if not isinstance(threads, int) or isinstance(threads, bool) or not 1 <= threads <= 4096:
+        raise ConfigurationError("engine.threads", threads, "a whole number from 1 to 4096")
+    if name == "native" and importlib.util.find_spec("_timing_tasks_native") is not None:
+        from timing_tasks.learning.engine.native import NativeEngine
+
+        return NativeEngine(threads)
+    if name == "native":
+        warnings.warn(
+            "timing-tasks was installed without its native engine (no C++ compiler was found): using the torch engine, which is "
+            "hundreds of times slower. Install a C++ compiler and reinstall to get it.",
+            stacklevel=2,
+        )
+    from timing_tasks.learning.engine.torch_engine import TorchEngine
+
+    return TorchEngine(device)

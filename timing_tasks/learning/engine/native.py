@@ -1,0 +1,68 @@
+"""The native engine: C++, one net a SIMD lane, on the CPU. Its code is in `timing_tasks/native`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import _timing_tasks_native as native
+import numpy as np
+
+from timing_tasks.errors import UserError
+from timing_tasks.learning.engine.population import CONDITION_RECORD, TRACES, WEIGHTS, Population, State
+
+# Forces a code path, for tests and comparisons; by default the fastest that the processor has.
+INSTRUCTION_SET_VARIABLE = "TIMING_TASKS_INSTRUCTION_SET"
+
+if (native.WEIGHTS, native.TRACES, native.CONDITION_BYTES) != (WEIGHTS, TRACES, CONDITION_RECORD.itemsize):
+    raise ImportError("the installed native engine belongs to another version of timing-tasks: reinstall with `pip install .`")
+
+
+def instruction_sets() -> list[str]:
+    """What this processor can run, fastest first, of `avx512`, `avx2` and `portable`; every one gives the same digits."""
+    return list(native.instruction_sets())
+
+
+class NativeEngine:
+    """See `Engine`. The result does not depend on the number of threads or the instruction set.
+
+    Args:
+        threads: how many to use at most.
+
+    Raises:
+        UserError: the environment asks for an instruction set that is not there.
+    """
+
+    name = "native"
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        available = instruction_sets()
+        self.instruction_set = os.environ.get(INSTRUCTION_SET_VARIABLE) or available[0]
+        if self.instruction_set not in available:
+            raise UserError(f"{INSTRUCTION_SET_VARIABLE}={self.instruction_set!r}: one of {', '.join(available)} here")
+
+    def run(self, population: Population, state: State, net_steps: int) -> None:
+        """See `Engine.run`; the state must be on the CPU."""
+        native.run(*arguments(population, state), net_steps, self.threads, self.instruction_set)
+
+
+def run_scalar(population: Population, state: State, net_steps: int) -> None:
+    """The benchmark's yardstick: the same rule in plain scalar code, from the first stream on.
+
+    Each replica runs until it is finished or, at the end of a test, has done `net_steps` net-steps. Of the state only the
+    weights are read, and only weights, verdicts and the counts of streams and steps are written.
+    """
+    native.run_scalar(*arguments(population, state), net_steps)
+
+
+def arguments(population: Population, state: State) -> tuple[Any, ...]:
+    """A population and its state as the native functions take them."""
+    keys = np.stack([population.condition, population.seed, population.replica], axis=1)
+    return (
+        np.frombuffer(population.records.tobytes(), dtype=np.uint8),
+        population.offsets,
+        population.targets,
+        np.ascontiguousarray(keys).reshape(-1),
+        {name: tensor.numpy() for name, tensor in state.tensors().items()},
+    )

@@ -1,0 +1,194 @@
+"""What an engine is given: the replicas of all conditions of a run side by side, and the state of each.
+
+The records have their other half in `native/population.hpp`; both sides name the same fields in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import IntEnum
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from timing_tasks.condition import Condition
+from timing_tasks.models.timing_network import WEIGHT_NAMES, initial_weights
+from timing_tasks.tasks.task import TASKS
+
+WEIGHTS = len(WEIGHT_NAMES)
+GATE_TRACES = WEIGHT_NAMES.index("s_0")  # ds/dw of the weights into input gate, forget gate and cell come first
+TRACES = GATE_TRACES + 2  # then those of s(0) and y(0)
+
+
+class Verdict(IntEnum):
+    """What has become of a replica."""
+
+    RUNNING = 0
+    SOLVED = 1
+    UNSOLVED = 2
+    DIVERGED = 3
+
+
+_INTEGERS = (
+    *("task", "min_interval", "first_offset", "offsets", "first_target"),
+    *("peepholes", "forget_gate", "sigmoid_output", "learn_cell_state", "learn_cell_output", "frozen_weights"),
+    *("training_periods", "test_periods", "test_streams", "budget_training_streams", "budget_net_steps"),
+)
+_REALS = ("learning_rate", "momentum", "tolerance")
+CONDITION_RECORD = np.dtype([(name, np.int64) for name in _INTEGERS] + [(name, np.float64) for name in _REALS])
+
+
+@dataclass(frozen=True)
+class Population:
+    """Replicas of one or more conditions.
+
+    Attributes:
+        conditions: of the replicas.
+        records: the conditions as the engines read them, of CONDITION_RECORD, shape [conditions].
+        offsets: the offsets of all conditions one after the other, int64.
+        targets: likewise one period of each waveform, last step first, float64.
+        condition: which condition a replica has, int64, shape [replicas].
+        replica: its number within the condition, likewise.
+        seed: likewise.
+    """
+
+    conditions: tuple[Condition, ...]
+    records: np.ndarray
+    offsets: np.ndarray
+    targets: np.ndarray
+    condition: np.ndarray
+    replica: np.ndarray
+    seed: np.ndarray
+
+    @classmethod
+    def of(cls, conditions: Sequence[Condition], replicas: Sequence[tuple[int, int]], seed: int) -> Population:
+        """The population of `replicas`, each a position in `conditions` and a number within the condition."""
+        records = np.zeros(len(conditions), dtype=CONDITION_RECORD)
+        offsets: list[int] = []
+        targets: list[float] = []
+        for record, condition in zip(records, conditions, strict=True):
+            task = condition.task
+            values = {
+                "task": TASKS.index(task.name),
+                "min_interval": task.min_interval,
+                "first_offset": len(offsets),
+                "offsets": len(task.offsets or (0,)),
+                "first_target": len(targets),
+                "peepholes": condition.peepholes,
+                "forget_gate": condition.forget_gate,
+                "sigmoid_output": condition.output_activation == "sigmoid",
+                "frozen_weights": condition.frozen_weights,
+                "training_periods": task.training_periods,
+                "test_periods": task.test_periods,
+                "test_streams": task.test_streams,
+                "budget_training_streams": condition.budget.training_streams,
+                "budget_net_steps": condition.budget.net_steps,
+                "learning_rate": condition.protocol.learning_rate,
+                "momentum": condition.protocol.momentum,
+                "tolerance": task.tolerance,
+            }
+            for name, value in values.items():
+                record[name] = value
+            offsets += task.offsets or (0,)
+            if task.waveform:
+                targets += task.waveform_targets()[::-1].tolist()
+        condition_of, number = np.array(replicas, dtype=np.int64).reshape(-1, 2).T
+        return cls(
+            tuple(conditions),
+            records,
+            np.array(offsets, dtype=np.int64),
+            np.array(targets, dtype=np.float64),
+            condition_of.copy(),
+            number.copy(),
+            np.full(len(number), seed, dtype=np.int64),
+        )
+
+    def __len__(self) -> int:
+        """How many replicas."""
+        return len(self.replica)
+
+    def condition_of(self, index: int) -> Condition:
+        """The condition of the replica at an index."""
+        return self.conditions[self.condition[index]]
+
+
+@dataclass
+class State:
+    """Everything that changes, one row a replica; float64 and int64 tensors on one device.
+
+    Attributes:
+        weights: in the order of WEIGHT_NAMES, shape [replicas, 19].
+        deltas: the last changes of the weights, [replicas, 19].
+        traces: ds/dw within a training stream, else 0, [replicas, 13].
+        cell_output: y(t), [replicas], like all that follow.
+        cell_state: s(t).
+        squared_error: summed over the targets of the test streams since the last training stream.
+        verdict: a Verdict.
+        phase: 0 in a training stream, 1 in a test stream.
+        training_streams: finished ones.
+        test_stream: test streams finished since the last training stream.
+        period: periods finished in the present stream.
+        step: steps finished in the present period.
+        targets: met in the periods finished since the last training stream.
+        training_size: periods without a wrong prediction in the last finished training stream.
+        test_size: likewise in the last finished test stream.
+        net_steps: steps of training and test streams.
+    """
+
+    weights: Tensor
+    deltas: Tensor
+    traces: Tensor
+    cell_output: Tensor
+    cell_state: Tensor
+    squared_error: Tensor
+    verdict: Tensor
+    phase: Tensor
+    training_streams: Tensor
+    test_stream: Tensor
+    period: Tensor
+    step: Tensor
+    targets: Tensor
+    training_size: Tensor
+    test_size: Tensor
+    net_steps: Tensor
+
+    @classmethod
+    def initial(cls, population: Population) -> State:
+        """Before the first step."""
+        count = len(population)
+        weights = np.zeros((count, WEIGHTS))
+        for r in range(count):
+            condition = population.condition_of(r)
+            weights[r] = initial_weights(
+                int(population.seed[r]), int(population.replica[r]), condition.protocol.gate_biases, condition.peepholes
+            )
+        reals = [
+            torch.from_numpy(weights),
+            torch.zeros(count, WEIGHTS, dtype=torch.float64),
+            torch.zeros(count, TRACES, dtype=torch.float64),
+            *(torch.zeros(count, dtype=torch.float64) for _ in range(3)),
+        ]
+        return cls(*reals, *(torch.zeros(count, dtype=torch.int64) for _ in range(len(fields(cls)) - len(reals))))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The fields by name; the tensors are those of the state."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def clone(self) -> State:
+        """A copy that shares nothing."""
+        return State(**{name: tensor.clone() for name, tensor in self.tensors().items()})
+
+    def to(self, device: torch.device | str) -> State:
+        """On another device; the same tensors where it is the same."""
+        return State(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
+
+    def put(self, rows: Sequence[int], other: State, other_rows: Sequence[int]) -> None:
+        """Copy rows of another state into rows of this one."""
+        for name, tensor in self.tensors().items():
+            tensor[list(rows)] = getattr(other, name)[list(other_rows)].to(tensor.device)
+
+    def root_mean_square_error(self, row: int) -> float:
+        """Of a solved replica: over the targets of the test streams that solved it."""
+        return float((self.squared_error[row] / self.targets[row]).sqrt())

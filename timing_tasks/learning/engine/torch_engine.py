@@ -1,0 +1,195 @@
+"""The torch engine: the paper's learning rule in plain tensor operations over the replica axis, on any device.
+
+It is the readable one, and the native engine's independent check. Every tensor has the shape [replicas] unless said otherwise.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from timing_tasks.learning.engine.population import GATE_TRACES, Population, State, Verdict
+from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.tasks.philox import philox4x32
+from timing_tasks.tasks.streams import Purpose
+from timing_tasks.tasks.task import TASKS
+
+NMSD, _, GTS, PFG = range(len(TASKS))
+_AT = {name: position for position, name in enumerate(WEIGHT_NAMES)}
+
+
+class TorchEngine:
+    """See `Engine`.
+
+    Args:
+        device: where it computes.
+    """
+
+    name = "torch"
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+
+    @torch.no_grad()
+    def run(self, population: Population, state: State, net_steps: int) -> None:
+        """See `Engine.run`."""
+        _Run(population, state, self.device).advance(net_steps)
+
+
+class _Run:
+    """One call of `run`: the population's columns as tensors, and the state being changed in place."""
+
+    def __init__(self, population: Population, state: State, device: torch.device) -> None:
+        def tensor(array: object) -> Tensor:
+            return torch.as_tensor(array, device=device)
+
+        condition = tensor(population.condition)
+        for name in population.records.dtype.names:
+            setattr(self, name, tensor(population.records[name].copy())[condition])
+        self.replica, self.seed = tensor(population.replica), tensor(population.seed)
+        self.all_offsets, self.all_targets = tensor(population.offsets), tensor(population.targets)
+        if len(self.all_targets) == 0:
+            self.all_targets = self.all_targets.new_zeros(1)
+        self.n = state
+        self.is_single = self.task == NMSD
+        self.is_dense = (self.task == GTS) | (self.task == PFG)
+        self.offset = torch.zeros_like(self.task)
+        self._draw(torch.ones_like(self.is_single))
+
+    # The columns of the population's records.
+    task: Tensor
+    min_interval: Tensor
+    first_offset: Tensor
+    offsets: Tensor
+    first_target: Tensor
+    peepholes: Tensor
+    forget_gate: Tensor
+    sigmoid_output: Tensor
+    frozen_weights: Tensor
+    training_periods: Tensor
+    test_periods: Tensor
+    test_streams: Tensor
+    budget_training_streams: Tensor
+    budget_net_steps: Tensor
+    learning_rate: Tensor
+    momentum: Tensor
+    tolerance: Tensor
+
+    def advance(self, net_steps: int) -> None:
+        for _ in range(net_steps):
+            active = self.n.verdict == Verdict.RUNNING
+            if not bool(active.any()):
+                break
+            self._step(active)
+
+    def _draw(self, where: Tensor) -> None:
+        """I(n) of the present period, for the replicas `where` one begins (see `tasks.streams.offsets`)."""
+        n, test = self.n, self.n.phase == 1
+        draw = torch.where(self.is_single, n.training_streams, n.period)
+        purpose = torch.where(test, int(Purpose.TEST), int(Purpose.TRAINING))
+        words = philox4x32(
+            (draw // 4, torch.where(self.is_single, 0, n.training_streams), torch.where(test, n.test_stream, 0), purpose),
+            (self.seed, self.replica),
+        )
+        word = torch.stack(words).gather(0, (draw % 4).unsqueeze(0)).squeeze(0)
+        choice = torch.where(self.is_single & test, n.test_stream, (word * self.offsets) >> 32)
+        drawn = self.all_offsets[self.first_offset + choice.minimum(self.offsets - 1)]
+        self.offset = torch.where(where, drawn, self.offset)
+
+    def _step(self, active: Tensor) -> None:
+        n = self.n
+        w = dict(zip(WEIGHT_NAMES, n.weights.unbind(1), strict=True))
+        training = active & (n.phase == 0)
+        first = (n.period == 0) & (n.step == 0)
+        keep = torch.where(first, 0.0, 1.0)
+        peepholes = self.peepholes == 1
+
+        # The stream's next step.
+        length = self.min_interval + self.offset
+        at_end = n.step == length - 1
+        value = self.offset.to(torch.float64)
+        x = torch.where(self.is_dense, torch.where(self.task == GTS, value, 0.0), at_end.to(torch.float64))
+        waveform = self.all_targets[(self.first_target + self.min_interval - 1 - n.step).clamp(0, len(self.all_targets) - 1)]
+        spike = at_end.to(torch.float64)
+        d = torch.where(self.task == PFG, waveform, torch.where(self.task == GTS, spike, value))
+        has_target = self.is_dense | at_end
+
+        # Forward (PAPER.md 1).
+        s_old, y_old = torch.where(first, 0.0, n.cell_state), torch.where(first, 0.0, n.cell_output)
+        s_seen = torch.where(peepholes, s_old, 0.0)
+        i = torch.sigmoid(w["w_ix"] * x + w["w_ih"] * y_old + w["b_i"] + w["p_i"] * s_seen)
+        f = torch.sigmoid(w["w_fx"] * x + w["w_fh"] * y_old + w["b_f"] + w["p_f"] * s_seen)
+        f = torch.where(self.forget_gate == 1, f, 1.0)
+        g = w["w_cx"] * x + w["w_ch"] * y_old + w["b_c"]
+        s = f * s_old + i * g
+        s_seen_new = torch.where(peepholes, s, 0.0)
+        o = torch.sigmoid(w["w_ox"] * x + w["w_oh"] * y_old + w["b_o"] + w["p_o"] * s_seen_new)
+        y = o * s
+        net_k = w["w_kh"] * y + w["b_k"]
+        squashed = torch.sigmoid(net_k)
+        z = torch.where(self.sigmoid_output == 1, squashed, net_k)
+        slope = torch.where(self.sigmoid_output == 1, squashed * (1 - squashed), 1.0)
+        error = torch.where(has_target, d - z, 0.0)
+        wrong = has_target & ~(error.abs() < self.tolerance)
+
+        # Traces ds/dw and the descent (PAPER.md 2), [replicas, ...].
+        by_i, by_f = g * i * (1 - i), s_old * f * (1 - f)
+        one = torch.ones_like(x)
+        change = torch.stack(
+            [by_i * v for v in (x, y_old, one, s_seen)] + [by_f * v for v in (x, y_old, one, s_seen)] + [i * v for v in (x, y_old, one)],
+            dim=1,
+        )  # [replicas, GATE_TRACES]
+        traces = (f * keep).unsqueeze(1) * n.traces[:, :GATE_TRACES] + change
+        at_k = error * slope
+        at_s, at_o = at_k * w["w_kh"] * o, at_k * w["w_kh"] * s * o * (1 - o)
+        downhill = torch.zeros_like(n.weights)
+        downhill[:, :GATE_TRACES] = at_s.unsqueeze(1) * traces
+        for name, v in (("w_ox", x), ("w_oh", y_old), ("b_o", one), ("p_o", s_seen_new)):
+            downhill[:, _AT[name]] = at_o * v
+        downhill[:, _AT["w_kh"]], downhill[:, _AT["b_k"]] = at_k * y, at_k
+        deltas = self.momentum.unsqueeze(1) * n.deltas + self.learning_rate.unsqueeze(1) * downhill
+        n.deltas.copy_(torch.where(training.unsqueeze(1), deltas, n.deltas))
+        moving = training & (self.frozen_weights == 0)
+        n.weights.copy_(torch.where(moving.unsqueeze(1), n.weights + n.deltas, n.weights))
+        n.traces[:, :GATE_TRACES] = torch.where(training.unsqueeze(1), traces, 0.0)
+        n.cell_state.copy_(torch.where(active, s, n.cell_state))
+        n.cell_output.copy_(torch.where(active, y, n.cell_output))
+        n.squared_error += torch.where(active, error**2, 0.0)
+        n.net_steps += active
+        self._follow(active, training, at_end, wrong, ~error.isfinite())
+
+    def _follow(self, active: Tensor, training: Tensor, at_end: Tensor, wrong: Tensor, not_finite: Tensor) -> None:
+        """Where the stream goes after a step (PAPER.md 3)."""
+        n = self.n
+        diverged = active & wrong & not_finite
+        ok = active & ~diverged
+        period_end = ok & at_end & ~wrong
+        n.period += period_end
+        n.targets += torch.where(period_end, torch.where(self.is_dense, self.min_interval + self.offset, 1), 0)
+        n.step.copy_(torch.where(ok, torch.where(period_end, 0, n.step + 1), n.step))
+        limit = torch.where(training, self.training_periods, self.test_periods)
+        stream_end = ok & (wrong | (period_end & (n.period == limit)))
+
+        trained, tested = stream_end & training, stream_end & ~training
+        n.training_size.copy_(torch.where(trained, n.period, n.training_size))
+        n.test_size.copy_(torch.where(tested, n.period, n.test_size))
+        n.training_streams += trained
+        n.test_stream.copy_(torch.where(trained, 0, n.test_stream + (tested & ~wrong)))
+        n.targets.copy_(torch.where(trained, 0, n.targets))
+        n.squared_error.copy_(torch.where(trained, 0.0, n.squared_error))
+        solved = tested & ~wrong & (n.test_stream == self.test_streams)
+        spent = (n.training_streams >= self.budget_training_streams) | (n.net_steps >= self.budget_net_steps)
+        unsolved = tested & wrong & spent
+        for where, verdict in ((diverged, Verdict.DIVERGED), (solved, Verdict.SOLVED), (unsolved, Verdict.UNSOLVED)):
+            n.verdict.copy_(torch.where(where, int(verdict), n.verdict))
+        finished = diverged | solved | unsolved
+        goes_on = stream_end & ~finished
+        n.phase.copy_(torch.where(goes_on, torch.where(tested & wrong, 0, 1), n.phase))
+        n.period.copy_(torch.where(goes_on, 0, n.period))
+        n.step.copy_(torch.where(stream_end | finished, 0, n.step))
+        for tensor in (n.cell_state, n.cell_output):
+            tensor.copy_(torch.where(finished, 0.0, tensor))
+        n.traces.copy_(torch.where(finished.unsqueeze(1), 0.0, n.traces))
+        begins = (period_end | stream_end) & ~finished
+        if bool(begins.any()):
+            self._draw(begins)

@@ -1,0 +1,88 @@
+"""The online recipe in Lightning: one LightningModule that trains a whole population by the paper's own rule."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import lightning as L
+import numpy as np
+
+from timing_tasks.learning.engine import Engine, Population, State, Verdict
+
+_FIRST_CHUNK = 512  # net-steps of each replica, until a speed is known
+_MOST_GROWTH = 8
+
+
+class OnlineModule(L.LightningModule):
+    """The replicas of a population and the engine that trains them (manual optimisation).
+
+    One `training_step` advances every running replica by a chunk of net-steps that takes about `chunk_seconds`, so that
+    Lightning's own work, about a hundredth of a second, does not count. The size of a chunk does not change any result. Fitting ends
+    when no replica is running.
+
+    Args:
+        population: the replicas.
+        engine: who executes the hot loop.
+        chunk_seconds: of wall-clock time.
+
+    Attributes:
+        state: of the replicas, see `State`; saved in checkpoints by replica, so that a checkpoint also serves a population
+            that has lost its finished replicas or gained new ones.
+        net_steps_per_second: in the last chunk, over all replicas.
+        engine_seconds: spent in the engine since the module was made.
+    """
+
+    def __init__(self, population: Population, engine: Engine, chunk_seconds: float = 1.0) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.population, self.engine, self.chunk_seconds = population, engine, chunk_seconds
+        self.state = State.initial(population)
+        self.net_steps_per_second = 0.0
+        self.engine_seconds = 0.0
+        self._chunk = _FIRST_CHUNK
+
+    def configure_optimizers(self) -> None:
+        """None: the rule is the engine's."""
+
+    def on_fit_start(self) -> None:
+        """Nothing to do if a checkpoint holds only finished replicas."""
+        self.trainer.should_stop = self.is_finished
+
+    def training_step(self, batch: Population, batch_idx: int) -> None:
+        """Advance every running replica by one chunk."""
+        before, start = int(self.state.net_steps.sum()), time.perf_counter()
+        self.engine.run(batch, self.state, self._chunk)
+        seconds = max(time.perf_counter() - start, 1e-9)
+        self.net_steps_per_second = (int(self.state.net_steps.sum()) - before) / seconds
+        self.engine_seconds += seconds
+        self._chunk = max(1, int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)))
+        self.trainer.should_stop = self.is_finished
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no replica is running."""
+        return not bool((self.state.verdict == Verdict.RUNNING).any())
+
+    def finished(self) -> Sequence[int]:
+        """The positions of the finished replicas."""
+        return np.flatnonzero(self.state.verdict.numpy() != Verdict.RUNNING).tolist()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store the state by replica."""
+        checkpoint["replicas"] = _names(self.population)
+        checkpoint["state"] = self.state.tensors()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the state of every replica that the checkpoint knows; others start from the beginning."""
+        stored = {name: row for row, name in enumerate(checkpoint["replicas"])}
+        pairs = [(row, stored[name]) for row, name in enumerate(_names(self.population)) if name in stored]
+        if pairs:
+            rows, stored_rows = zip(*pairs, strict=True)
+            self.state.put(rows, State(**checkpoint["state"]), stored_rows)
+
+
+def _names(population: Population) -> list[str]:
+    """What distinguishes a replica from all others of a run."""
+    return [f"{population.condition_of(r)!r} {population.seed[r]} {population.replica[r]}" for r in range(len(population))]

@@ -1,0 +1,38 @@
+"""From a config to a table that is printed and written: what a script of `reproduce/` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from timing_tasks import experiment, tables
+from timing_tasks.config import experiment as checked
+
+
+def table(config: DictConfig, title: str, published: Path) -> None:
+    """Run the experiment of a config, or what is missing of it, and show its table.
+
+    The table is also written to `table.md` beside the rows.
+
+    Args:
+        config: the composed config.
+        title: of the table.
+        published: the data file with the paper's values.
+
+    Raises:
+        UserError: a value or a folder that cannot be used.
+    """
+    described = checked(config)
+    values = tables.read_published(published)
+    console = Console()
+    console.print(f"rows, checkpoints and TensorBoard: {described.output}", highlight=False)
+    try:
+        rows = experiment.run(described)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from here")
+        raise SystemExit(130) from None
+    result = tables.spike_table(title, rows, values)
+    (described.output / "table.md").write_text(tables.markdown(result), encoding="utf-8")
+    tables.show(result, console)

@@ -1,0 +1,228 @@
+"""Results: one row per replica in `runs.csv`, appended as the replicas finish, never overwritten, never mixed."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import timing_tasks
+from timing_tasks.errors import ResultsError
+
+STATUSES = ("solved", "unsolved", "diverged")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one replica; every field is text, as in the file.
+
+    `interval` is F in steps, `offsets` as in `0 1 2`, `training_streams` those that a solved net needed and another spent,
+    `rmse` that of the test streams that solved it.
+    """
+
+    task: str
+    interval: str
+    offsets: str
+    waveform: str
+    peepholes: str
+    initial_state: str
+    recipe: str
+    protocol: str
+    replica: str
+    seed: str
+    status: str
+    training_streams: str
+    rmse: str
+    net_steps: str
+    engine: str
+    version: str
+    commit: str
+    forget_gate: str
+    output_activation: str
+    tolerance: str
+
+    @property
+    def condition(self) -> tuple[str, ...]:
+        """What rows of one condition have in common."""
+        return (
+            *(self.task, self.interval, self.offsets, self.waveform, self.peepholes, self.initial_state, self.recipe),
+            *(self.protocol, self.forget_gate, self.output_activation, self.tolerance),
+        )
+
+    @property
+    def replica_key(self) -> tuple[str, ...]:
+        """What no two rows of a file have in common."""
+        return (*self.condition, self.seed, self.replica)
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a results file, in its order.
+
+    Raises:
+        ResultsError: other columns than this version's, a row that does not fit them, two rows of one replica.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        header = next(reader, None)
+        if header is None or tuple(header) != COLUMNS:
+            unknown = ", ".join(sorted(set(header or ()) ^ set(COLUMNS))) or "their order"
+            raise ResultsError(f"{path}: not the columns of timing-tasks {timing_tasks.__version__} (differing: {unknown})")
+        rows = []
+        seen = set()
+        for line, cells in enumerate(reader, start=2):
+            if len(cells) != len(COLUMNS) or cells[COLUMNS.index("status")] not in STATUSES:
+                raise ResultsError(f"{path}: line {line} is not a row of results")
+            row = Row(*cells)
+            if row.replica_key in seen:
+                raise ResultsError(f"{path}: line {line} repeats a replica")
+            seen.add(row.replica_key)
+            rows.append(row)
+    return rows
+
+
+class ResultsFolder:
+    """A folder with the rows of one run, what identifies that run, and its checkpoints.
+
+    Args:
+        path: the folder; it is made when the first thing is written.
+        identity: everything that decides which rows the run gives, as JSON would hold it.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, object]) -> None:
+        self.path, self.identity = path, identity
+        self.rows_path = path / "runs.csv"
+        self.identity_path = path / "run.json"
+        self.checkpoints = path / "checkpoints"
+
+    @contextmanager
+    def opened(self) -> Iterator[list[Row]]:
+        """Take the folder for this process; gives the rows that are there.
+
+        Raises:
+            ResultsError: the folder holds another run, or rows that cannot be read, or is in use, or cannot be written.
+        """
+        self.check()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / "lock").open("w")
+        except OSError as error:
+            raise ResultsError(f"output={str(self.path)!r}: {error.strerror}; a folder that can be written is needed") from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ResultsError(f"output={str(self.path)!r}: another run is writing there; wait for it or choose another") from None
+            if not self.identity_path.exists():
+                _write_whole(self.identity_path, json.dumps(self.identity, indent=1, sort_keys=True) + "\n")
+            rows = self._recover()
+            yield rows
+
+    def check(self) -> None:
+        """Raise ResultsError if the folder holds something else than this run; nothing is written."""
+        if self.path.exists() and not self.path.is_dir():
+            raise ResultsError(f"output={str(self.path)!r}: a file is there; a folder is needed")
+        if self.identity_path.exists():
+            try:
+                found = json.loads(self.identity_path.read_text(encoding="utf-8"))
+            except (ValueError, OSError) as error:
+                raise ResultsError(f"{self.identity_path}: cannot be read ({error})") from None
+            differing = _differences(found, json.loads(json.dumps(self.identity)))
+            if differing:
+                raise ResultsError(
+                    f"output={str(self.path)!r}: holds the rows of another run ({'; '.join(differing[:3])}); choose another folder"
+                )
+        elif self.rows_path.exists():
+            raise ResultsError(f"output={str(self.path)!r}: holds rows of unknown origin (no run.json); choose another folder")
+
+    def _recover(self) -> list[Row]:
+        """The rows that are there, after cutting off a last line that a kill or a full disk has torn."""
+        if not self.rows_path.exists():
+            return []
+        content = self.rows_path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            with self.rows_path.open("r+b") as file:
+                file.truncate(len(whole))
+        return read_rows(self.rows_path) if whole else []
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Add rows: all of them, or none.
+
+        Raises:
+            ResultsError: the disk is full or cannot be written.
+        """
+        if not rows:
+            return
+        size = self.rows_path.stat().st_size if self.rows_path.exists() else 0
+        text = _csv(rows, header=size == 0)
+        try:
+            with self.rows_path.open("ab") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            if self.rows_path.exists():
+                os.truncate(self.rows_path, size)
+            raise ResultsError(f"{self.rows_path}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
+
+    def finish(self, order: Iterable[tuple[str, ...]]) -> list[Row]:
+        """Bring the rows, which came as the replicas finished, into an order of replica keys that is the same for every run."""
+        position = {key: place for place, key in enumerate(order)}
+        rows = read_rows(self.rows_path)
+        ordered = sorted(rows, key=lambda row: position.get(row.replica_key, len(position)))
+        if ordered != rows:
+            _write_whole(self.rows_path, _csv(ordered, header=True))
+        return ordered
+
+
+def _csv(rows: Sequence[Row], header: bool) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if header:
+        writer.writerow(COLUMNS)
+    writer.writerows(astuple(row) for row in rows)
+    return text.getvalue()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """The file has the text, or is as it was."""
+    temporary = path.with_suffix(path.suffix + ".new")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ResultsError(f"{path}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
+
+
+def _differences(found: object, wanted: object, at: str = "") -> list[str]:
+    """The places where two JSON values differ, as `key: theirs there, ours here`."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return [
+            line
+            for key in sorted(found.keys() | wanted.keys())
+            for line in _differences(found.get(key), wanted.get(key), f"{at}.{key}" if at else key)
+        ]
+    if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        return [
+            line
+            for place, (a, b) in enumerate(zip(found, wanted, strict=True))
+            for line in _differences(a, b, f"{at}[{place}]")
+        ]
+    if found == wanted:
+        return []
+    if isinstance(found, (list, dict)) or isinstance(wanted, (list, dict)):
+        return [f"{at} differs"]
+    return [f"{at}: {found} there, {wanted} here"]

@@ -1,0 +1,130 @@
+"""Tables: pure functions of rows and published values, to Markdown and to the terminal."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from timing_tasks.results import Row
+from timing_tasks.statistics import Summary, summarise
+
+
+@dataclass(frozen=True)
+class Published:
+    """A value of the paper, as the data file has it; an empty text is unknown, `-` a reported failure."""
+
+    table: str
+    task: str
+    interval: str
+    offsets: str
+    waveform: str
+    peepholes: str
+    solved_percent: str
+    streams: str  # in thousands, like the deviation
+    streams_deviation: str
+    rmse: str
+    rmse_deviation: str
+    page: str
+    row: str
+    verified: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text."""
+
+    title: str
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_published(path: Path) -> list[Published]:
+    """The paper's values from a data file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Published(**line) for line in csv.DictReader(file)]
+
+
+def spike_table(title: str, rows: Sequence[Row], published: Sequence[Published]) -> Table:
+    """A table of spike tasks: for each condition, without and with peepholes, the paper's values and ours.
+
+    Args:
+        title: of the table.
+        rows: at least one for every line; conditions stand in the order of their first rows.
+        published: the paper's values; conditions that are not among them have none.
+    """
+    paper = {(p.task, p.interval, p.offsets, p.waveform, p.peepholes): p for p in published}
+    conditions: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        conditions.setdefault(row.condition, []).append(row)
+    lines, cut_short, unverified = [], [], False
+    tasks = list(dict.fromkeys((key[:4]) for key in conditions))
+    for task in tasks:
+        for key in sorted((k for k in conditions if k[:4] == task), key=lambda k: k[4]):
+            summary = summarise(conditions[key])
+            value = paper.get(key[:5])
+            unverified |= value is not None and value.verified != "true"
+            net = "peephole LSTM" if key[4] == "true" else "LSTM"
+            name = f"{key[0].upper()} F={key[1]} {{{key[2].replace(' ', ',')}}} {net}"
+            if math.isfinite(summary.censored_at):
+                cut_short.append(f"{name}: {summary.nets - summary.solved - summary.diverged} nets given up, the first after "
+                                 f"{_thousands(summary.censored_at)}·10³ streams")
+            lines.append((key[0].upper(), key[1], "{" + key[2].replace(" ", ",") + "}", net, *_paper(value), *_ours(summary)))
+    notes = [f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. Training streams in thousands."]
+    if unverified:
+        notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
+    if cut_short:
+        notes.append("Cut short by the budget: " + "; ".join(cut_short) + ".")
+    header = ("task", "F", "I(n)", "net", "paper %", "paper streams", "solved", "% (95% interval)", "streams, mean ± s.d.", "median")
+    return Table(title, header, tuple(lines), tuple(notes))
+
+
+def _paper(value: Published | None) -> tuple[str, str]:
+    if value is None:
+        return "", ""
+    mark = "" if value.verified == "true" else "?"
+    streams = value.streams + (f" ± {value.streams_deviation}" if value.streams_deviation else "")
+    return tuple(text + mark if text and text != "-" else text for text in (value.solved_percent, streams))  # type: ignore[return-value]
+
+
+def _ours(summary: Summary) -> tuple[str, str, str, str]:
+    low, high = summary.interval
+    solved = f"{summary.solved}/{summary.nets}" + (f" ({summary.diverged} diverged)" if summary.diverged else "")
+    percent = f"{100 * summary.solved / summary.nets:.0f} ({100 * low:.0f}–{100 * high:.0f})"
+    mean = "-" if not summary.solved else _thousands(summary.mean)
+    if summary.solved > 1:
+        mean += f" ± {_thousands(summary.deviation)}"
+    if math.isfinite(summary.median):
+        return solved, percent, mean, _thousands(summary.median)
+    return solved, percent, mean, f"> {_thousands(summary.censored_at)}" if math.isfinite(summary.censored_at) else "> ∞"
+
+
+def _thousands(streams: float) -> str:
+    value = streams / 1000
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def markdown(table: Table) -> str:
+    """The table as Markdown, ending in a line feed."""
+    lines = [f"## {table.title}", "", "| " + " | ".join(table.header) + " |", "|" + "---|" * len(table.header)]
+    lines += ["| " + " | ".join(line) + " |" for line in table.lines]
+    return "\n".join([*lines, "", *(note + "\n" for note in table.notes)])
+
+
+def show(table: Table, console: Console) -> None:
+    """The table in a terminal."""
+    rich = RichTable(title=table.title, box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.header:
+        rich.add_column(column, justify="left" if column in ("task", "I(n)", "net") else "right", overflow="fold")
+    for line in table.lines:
+        rich.add_row(*line)
+    console.print(rich)
+    for note in table.notes:
+        console.print(note, highlight=False)

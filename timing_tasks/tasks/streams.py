@@ -1,0 +1,96 @@
+"""Streams: what a net sees and what is asked of it, as pure functions of (seed, replica, stream number)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from timing_tasks.tasks.philox import check_key, philox4x32
+from timing_tasks.tasks.task import Task
+
+
+class Purpose(IntEnum):
+    """What random numbers are drawn for: the last word of their counter. The same in `native/population.hpp`."""
+
+    TRAINING = 0
+    TEST = 1
+    WEIGHTS = 2
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream of T steps. Arrays have the shape [T].
+
+    Attributes:
+        inputs: x(t), float64.
+        targets: d(t), float64; 0 where there is none.
+        has_target: bool, where there is one.
+        period: int64, to which period, from 0, a step belongs.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    has_target: np.ndarray
+    period: np.ndarray
+
+
+def offsets(
+    task: Task, seed: int, replica: int, purpose: Purpose, number: int, test: int = 0, periods: int | None = None
+) -> np.ndarray:
+    """I(n) of the first `periods` periods of a stream (all of them by default), int64, shape [periods].
+
+    See `stream` for the arguments. A word w of Philox picks the offset number floor(w K / 2^32) of K: uniform to within
+    K / 2^32. Four consecutive words of a stream share a block; where a stream has a single period, four streams do.
+    """
+    check_key(seed, replica)
+    if periods is None:
+        periods = task.training_periods if purpose == Purpose.TRAINING else task.test_periods
+    if not task.offsets:
+        return np.zeros(periods, dtype=np.int64)
+    choices = np.asarray(task.offsets, dtype=np.int64)
+    if task.name == "nmsd" and purpose == Purpose.TEST:
+        return choices[[test]]  # every possible input in turn
+    if not task.is_random:
+        return np.repeat(choices, periods)
+    if task.name == "nmsd":
+        draw, stream_word = np.array([number]), 0
+    else:
+        draw, stream_word = np.arange(periods), number
+    zero = np.zeros_like(draw)
+    words = philox4x32((draw // 4, zero + stream_word, zero + test, zero + purpose), (zero + seed, zero + replica))
+    word = np.choose(draw % 4, words)
+    return choices[(word * len(choices)) >> 32]
+
+
+def stream(
+    task: Task, seed: int, replica: int, number: int, purpose: Purpose = Purpose.TRAINING, test: int = 0, periods: int | None = None
+) -> Stream:
+    """One stream of a task (PAPER.md 4).
+
+    Args:
+        task: which task.
+        seed: of the run, in [0, 2^32).
+        replica: which net, in [0, 2^32).
+        number: for a training stream its number, from 0; for a test stream how many training streams came before it.
+        purpose: TRAINING or TEST.
+        test: which of the test streams that follow one another, from 0.
+        periods: how many periods; by default as many as the paper's streams have at most.
+
+    Raises:
+        ValueError: seed or replica out of range.
+    """
+    drawn = offsets(task, seed, replica, purpose, number, test, periods)
+    lengths = task.min_interval + drawn
+    ends = np.cumsum(lengths) - 1  # T(n), counted from 0
+    steps = int(lengths.sum())
+    period = np.repeat(np.arange(len(drawn)), lengths)
+    spikes = np.zeros(steps)
+    spikes[ends] = 1.0
+    if task.name == "pfg":
+        return Stream(np.zeros(steps), np.tile(task.waveform_targets(), len(drawn)), np.ones(steps, dtype=bool), period)
+    values = drawn[period].astype(np.float64)
+    if task.name == "gts":
+        return Stream(values, spikes, np.ones(steps, dtype=bool), period)
+    return Stream(spikes, values * spikes, spikes > 0, period)
