@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +27,7 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
     name = Path(script).stem
     arguments = sys.argv[1:]
     try:
-        if all("=" in argument for argument in arguments):
+        if not any(argument.startswith("-") for argument in arguments):  # Hydra's own flags are Hydra's to answer for
             _check_overrides(name, arguments, configs)
 
         @hydra.main(version_base="1.3", config_path=str(configs), config_name=name)
@@ -54,6 +53,8 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
         plain = hydra.compose(name)
         groups = {path.name for path in configs.iterdir() if path.is_dir()}
         for override in overrides:
+            if "=" not in override:
+                raise UserError(f"{override!r}: not of the form key=value")
             key, value = override.split("=", 1)
             bare = key.lstrip("+~")
             try:
@@ -68,13 +69,17 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
                     parent = [other for other in known if other.rpartition(".")[0] == bare.rpartition(".")[0]]
                     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(parent or sorted(plain))}"
                     raise ConfigurationError(bare, value, f"no such key; {hint}") from None
-                raise ConfigurationError(bare, value, re.sub(r"\s+", " ", str(error)).strip()) from None
+                raise ConfigurationError(bare, value, _first_line(error)) from None
             if key.startswith(("+", "~")):
                 raise ConfigurationError(key, value, "keys can be changed, not added or removed")
         try:
             hydra.compose(name, overrides=overrides)
         except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(re.sub(r"\s+", " ", str(error)).strip()) from None
+            raise UserError(_first_line(error)) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].partition(" See https")[0]
 
 
 def _keys(config: DictConfig) -> list[str]:

@@ -7,6 +7,7 @@ import logging
 import math
 import subprocess
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import timing_tasks
@@ -16,8 +17,12 @@ from timing_tasks.errors import ResultsError
 from timing_tasks.results import ResultsFolder, Row
 
 
-def run(experiment: Experiment) -> list[Row]:
+def run(experiment: Experiment, announce: Callable[[str], None] = lambda text: None) -> list[Row]:
     """Train every replica that has no row yet, and return the rows of all, condition by condition.
+
+    Args:
+        experiment: what to run.
+        announce: told, before training starts, where everything is written to.
 
     Raises:
         ResultsError: the output folder cannot be used.
@@ -32,6 +37,7 @@ def run(experiment: Experiment) -> list[Row]:
     with folder.opened() as rows:
         there = {row.replica_key for row in rows}
         missing = [place for key, place in keys.items() if key not in there]
+        announce(f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else ""))
         if missing:
             _train(experiment, folder, missing)
         everything = folder.finish(keys)

@@ -11,6 +11,9 @@ from timing_tasks import experiment, tables
 from timing_tasks.config import experiment as checked
 
 
+_WIDTH = 112  # of the widest table; narrower terminals wrap its lines
+
+
 def table(config: DictConfig, title: str, published: Path) -> None:
     """Run the experiment of a config, or what is missing of it, and show its table.
 
@@ -26,10 +29,9 @@ def table(config: DictConfig, title: str, published: Path) -> None:
     """
     described = checked(config)
     values = tables.read_published(published)
-    console = Console()
-    console.print(f"rows, checkpoints and TensorBoard: {described.output}", highlight=False)
+    console = Console(width=max(Console().width, _WIDTH))
     try:
-        rows = experiment.run(described)
+        rows = experiment.run(described, announce=lambda text: console.print(text, highlight=False))
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on from here")
         raise SystemExit(130) from None

@@ -71,7 +71,7 @@ def spike_table(title: str, rows: Sequence[Row], published: Sequence[Published])
             summary = summarise(conditions[key])
             value = paper.get(key[:5])
             unverified |= value is not None and value.verified != "true"
-            net = "peephole LSTM" if key[4] == "true" else "LSTM"
+            net = "peephole" if key[4] == "true" else "LSTM"
             name = f"{key[0].upper()} F={key[1]} {{{key[2].replace(' ', ',')}}} {net}"
             if math.isfinite(summary.censored_at):
                 cut_short.append(f"{name}: {summary.nets - summary.solved - summary.diverged} nets given up, the first after "
@@ -122,7 +122,7 @@ def show(table: Table, console: Console) -> None:
     """The table in a terminal."""
     rich = RichTable(title=table.title, box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.header:
-        rich.add_column(column, justify="left" if column in ("task", "I(n)", "net") else "right", overflow="fold")
+        rich.add_column(column, justify="left" if column in ("task", "I(n)", "net") else "right", no_wrap=True)
     for line in table.lines:
         rich.add_row(*line)
     console.print(rich)

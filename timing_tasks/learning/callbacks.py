@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning as L
 import numpy as np
-from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -43,21 +43,27 @@ class RowWriter(L.Callback):
         self.write(module)
 
 
-class Checkpoints(ModelCheckpoint):
-    """The last checkpoint, written after every chunk: a kill loses no more than the chunk that was running.
+class Checkpoints(Checkpoint):
+    """A checkpoint after every chunk: a kill loses no more than the chunk that was running. The one before it is kept.
 
     Args:
         folder: where to.
     """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(dirpath=folder, filename="{step}", every_n_train_steps=1, save_top_k=1, monitor=None)
-        self.folder = folder
+        self.last, self.previous = folder / "last.ckpt", folder / "previous.ckpt"
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
+        """After each chunk; the file is complete before it takes its name."""
+        new = self.last.with_suffix(".new")
+        trainer.save_checkpoint(new)
+        if self.last.exists():
+            self.last.replace(self.previous)
+        new.replace(self.last)
 
     def latest(self) -> str | None:
         """The checkpoint to go on from, if there is one."""
-        found = sorted(self.folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
-        return str(found[-1]) if found else None
+        return next((str(path) for path in (self.last, self.previous) if path.exists()), None)
 
 
 class PopulationProgress(ProgressBar):

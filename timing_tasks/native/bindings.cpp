@@ -21,7 +21,7 @@ T* field(const nb::dict& arrays, const char* name, std::int64_t size) {
     if (!arrays.contains(name)) throw std::invalid_argument(std::string("no array named ") + name);
     using Array = nb::ndarray<T, nb::c_contig, nb::device::cpu>;
     Array array;
-    if (!nb::try_cast<Array>(arrays[name], array))
+    if (!nb::try_cast<Array>(arrays[name], array, false))  // no conversion: a copy would be changed, not the state
         throw std::invalid_argument(std::string(name) + ": not a contiguous array of the right type");
     if (static_cast<std::int64_t>(array.size()) != size)
         throw std::invalid_argument(std::string(name) + ": " + std::to_string(array.size()) + " numbers instead of " +

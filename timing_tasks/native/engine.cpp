@@ -22,7 +22,11 @@ void run(const Population& population, std::int64_t net_steps, int threads) {
     const int replicas = static_cast<int>(std::min<std::size_t>(queue.waiting(), 1 << 20));
     const int workers = std::max(1, std::min(threads, replicas));
     const int capacity = (replicas + workers - 1) / workers;
-    const auto work = [&] { std::make_unique<Worker<WIDTH, 2>>(population, queue, capacity)->run(); };
+    // Few replicas do not fill two registers a pack; then one is faster.
+    const auto work = [&] {
+        if (capacity <= 2 * WIDTH) std::make_unique<Worker<WIDTH, 1>>(population, queue, capacity)->run();
+        else std::make_unique<Worker<WIDTH, 2>>(population, queue, capacity)->run();
+    };
     std::vector<std::thread> others;
     for (int t = 1; t < workers; ++t) others.emplace_back(work);
     work();

@@ -14,15 +14,12 @@ namespace TIMING_TASKS_ISA {
 template <int W, int G>
 class Worker {
 public:
-    // Packs take turns; with too few the processor waits for one's sigmoids, with too many they do not fit into its first cache.
-    static constexpr int PACK = W * G, MAX_PACKS = 2;
+    static constexpr int PACK = W * G, PACKS = 2, LANES = PACKS * PACK;
 
     Worker(const Population& population, Queue& queue, int capacity)
         : population_(population),
           queue_(queue),
-          pack_count_(std::min(MAX_PACKS, std::max(2, (capacity + PACK - 1) / PACK))),
-          lanes_(pack_count_ * PACK),
-          capacity_(std::min(capacity, lanes_)) {
+          capacity_(std::min(capacity, LANES)) {
         std::memset(static_cast<void*>(packs_), 0, sizeof packs_);
     }
 
@@ -30,7 +27,7 @@ public:
         while (fill()) {
             bool learned = false, waveform = false;
             std::int64_t burst = INT64_MAX;
-            for (int l = 0; l < lanes_; ++l) {
+            for (int l = 0; l < LANES; ++l) {
                 if (nets_[l].replica < 0) continue;
                 const Condition& condition = *nets_[l].condition;
                 learned |= condition.learn_cell_state || condition.learn_cell_output;
@@ -39,7 +36,7 @@ public:
             }
             const std::int64_t steps = learned ? (waveform ? advance<true, true>(burst) : advance<true, false>(burst))
                                                : (waveform ? advance<false, true>(burst) : advance<false, false>(burst));
-            for (int l = 0; l < lanes_; ++l) {
+            for (int l = 0; l < LANES; ++l) {
                 Net& net = nets_[l];
                 if (net.replica < 0) continue;
                 const bool running = net.verdict == Verdict::RUNNING;
@@ -71,8 +68,8 @@ private:
     // Gives free lanes a replica; false when there is nothing left to do.
     bool fill() {
         int busy = 0;
-        for (int l = 0; l < lanes_; ++l) busy += nets_[l].replica >= 0;
-        for (int l = 0; l < lanes_ && busy < capacity_; ++l) {
+        for (int l = 0; l < LANES; ++l) busy += nets_[l].replica >= 0;
+        for (int l = 0; l < LANES && busy < capacity_; ++l) {
             if (nets_[l].replica >= 0) continue;
             const Queue::Turn turn = queue_.take();
             if (turn.replica < 0) break;
@@ -88,9 +85,9 @@ private:
     // Steps all lanes until one ends its replica or `burst` steps are done.
     template <bool LEARNED, bool WAVEFORM>
     __attribute__((noinline)) std::int64_t advance(std::int64_t burst) {
-        Lesson<W, G> lessons[MAX_PACKS];
-        Events events[MAX_PACKS] = {};
-        const int last = pack_count_ - 1;
+        Lesson<W, G> lessons[PACKS];
+        Events events[PACKS] = {};
+        constexpr int last = PACKS - 1;
         lessons[last] = nothing_to_learn<W, G>();
         bool ended = false;
         std::int64_t done = 0;
@@ -308,9 +305,9 @@ private:
 
     const Population& population_;
     Queue& queue_;
-    const int pack_count_, lanes_, capacity_;
-    Lanes<W, G> packs_[MAX_PACKS];
-    Net nets_[MAX_PACKS * PACK];
+    const int capacity_;
+    Lanes<W, G> packs_[PACKS];
+    Net nets_[LANES];
 };
 
 }  // namespace TIMING_TASKS_ISA
