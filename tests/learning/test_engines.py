@@ -185,17 +185,17 @@ def test_both_engines_agree_after_thousands_of_net_steps():
 @needs_native
 def test_both_engines_give_the_same_verdicts():
     conditions = [
-        make_condition(Task("nmsd", 2, (0, 1)), 0.1, 0.9, streams=400),
-        make_condition(Task("gts", 2, (0,)), 0.1, 0.9, streams=200),
-        make_condition(Task("nmsd", 3, (0, 1)), 0.05, 0.9, streams=30),
+        make_condition(Task("nmsd", 1, (0, 1)), 0.2, streams=1000, output_activation="identity"),
+        make_condition(Task("nmsd", 2, (0, 1)), 0.2, streams=450, output_activation="identity"),
+        make_condition(Task("gts", 2, (0,)), 0.2, streams=450),
     ]
     people = population(conditions, replicas=6)
     states = []
     for name in ("torch", "native"):
         state = State.initial(people)
-        create(name, threads=1).run(people, state, 6_000)
+        create(name, threads=1).run(people, state, 5_500)
         states.append(state)
-    assert {int(v) for v in states[0].verdict} >= {Verdict.SOLVED, Verdict.UNSOLVED}
+    assert set(states[0].verdict.tolist()) == {Verdict.SOLVED, Verdict.UNSOLVED}
     for name in ("verdict", "training_streams", "net_steps"):
         assert torch.equal(getattr(states[0], name), getattr(states[1], name)), name
 

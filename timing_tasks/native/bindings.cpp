@@ -1,6 +1,7 @@
 // The Python module _timing_tasks_native: arrays in, arrays changed in place.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -107,6 +108,15 @@ void run(const Bytes& conditions, const Integers& offsets, const Reals& targets,
     throw std::invalid_argument("instruction_set: not compiled in");
 }
 
+std::array<double, 3> throughput(const std::string& instruction_set) {
+    const nb::gil_scoped_release release;
+#if defined(TIMING_TASKS_X86)
+    if (instruction_set == "avx2") return avx2::throughput();
+    if (instruction_set == "avx512") return avx512::throughput();
+#endif
+    return portable::throughput();
+}
+
 void run_scalar(const Bytes& conditions, const Integers& offsets, const Reals& targets, const Integers& keys,
                 const nb::dict& state, std::int64_t net_steps) {
     const Population view = population(conditions, offsets, targets, keys, state);
@@ -121,6 +131,7 @@ NB_MODULE(_timing_tasks_native, m) {
     m.attr("TRACES") = TRACES;
     m.attr("CONDITION_BYTES") = sizeof(Condition);
     m.def("instruction_sets", &instruction_sets);
+    m.def("throughput", &throughput, nb::arg("instruction_set"));
     m.def("run", &run, nb::arg("conditions"), nb::arg("offsets"), nb::arg("targets"), nb::arg("keys"), nb::arg("state"),
           nb::arg("net_steps"), nb::arg("threads"), nb::arg("instruction_set"));
     m.def("run_scalar", &run_scalar, nb::arg("conditions"), nb::arg("offsets"), nb::arg("targets"), nb::arg("keys"),

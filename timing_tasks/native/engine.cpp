@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "throughput.hpp"
 #include "worker.hpp"
 
 namespace TIMING_TASKS_ISA {
@@ -32,5 +33,7 @@ void run(const Population& population, std::int64_t net_steps, int threads) {
     work();
     for (std::thread& other : others) other.join();
 }
+
+std::array<double, 3> throughput() { return measure_throughput<WIDTH>(); }
 
 }  // namespace TIMING_TASKS_ISA

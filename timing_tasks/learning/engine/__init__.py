@@ -43,7 +43,8 @@ def create(name: str, threads: int | None = None, device: torch.device | str = "
     """
     if name not in ENGINES:
         raise ConfigurationError("engine", name, " or ".join(ENGINES))
-    threads = len(os.sched_getaffinity(0)) if threads is None and hasattr(os, "sched_getaffinity") else threads or os.cpu_count() or 1
+    if threads is None:
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not isinstance(threads, int) or isinstance(threads, bool) or not 1 <= threads <= 4096:
         raise ConfigurationError("engine.threads", threads, "a whole number from 1 to 4096")
     if name == "native" and importlib.util.find_spec("_timing_tasks_native") is not None:

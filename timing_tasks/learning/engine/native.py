@@ -56,6 +56,12 @@ def run_scalar(population: Population, state: State, net_steps: int) -> None:
     native.run_scalar(*arguments(population, state), net_steps)
 
 
+def throughput(instruction_set: str) -> tuple[float, float, float]:
+    """Nanoseconds for each double of a fused multiply-add, a store and a division, at best, on one core of this machine."""
+    fused, store, division = native.throughput(instruction_set)
+    return fused, store, division
+
+
 def arguments(population: Population, state: State) -> tuple[Any, ...]:
     """A population and its state as the native functions take them."""
     keys = np.stack([population.condition, population.seed, population.replica], axis=1)

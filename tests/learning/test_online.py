@@ -1,0 +1,109 @@
+"""The online recipe in Lightning."""
+
+from pathlib import Path
+
+import lightning as L
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.conftest import make_condition
+from tests.learning.test_engines import assert_same
+from timing_tasks import experiment
+from timing_tasks.config import Experiment
+from timing_tasks.data import TimingDataModule
+from timing_tasks.learning.engine import Population, State, Verdict, create
+from timing_tasks.learning.online import OnlineModule
+from timing_tasks.tasks import Task
+
+CONDITIONS = (make_condition(Task("nmsd", 3, (0, 1)), streams=200), make_condition(Task("gts", 3, (0, 1)), streams=100))
+
+
+def people(replicas: int = 3) -> Population:
+    return Population.of(CONDITIONS, [(c, r) for c in range(2) for r in range(replicas)], 1)
+
+
+def described(tmp_path: Path, **changes: object) -> Experiment:
+    values = {
+        "name": "test",
+        "conditions": CONDITIONS,
+        "replicas": 3,
+        "seed": 1,
+        "engine": "native",
+        "threads": 1,
+        "trainer": {"accelerator": "cpu", "devices": 1},
+        "output": tmp_path / "out",
+        "protocol": "test",
+        "budget": "test",
+    }
+    return Experiment(**values | changes)  # type: ignore[arg-type]
+
+
+def fit(module: OnlineModule, **arguments: object) -> L.Trainer:
+    trainer = L.Trainer(
+        accelerator="cpu", devices=1, max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, **arguments,
+    )
+    trainer.fit(module, TimingDataModule(module.population))
+    return trainer
+
+
+def test_one_fit_finishes_a_population_as_the_engine_alone_does():
+    population = people()
+    module = OnlineModule(population, create("native", 1))
+    fit(module)
+    alone = State.initial(population)
+    create("native", 1).run(population, alone, 10**6)
+    assert module.is_finished
+    assert (alone.verdict != Verdict.RUNNING).all()
+    assert_same(module.state, alone)
+
+
+def test_a_checkpoint_serves_a_population_that_has_changed(tmp_path: Path):
+    small, large = people(2), people(4)
+    module = OnlineModule(small, create("native", 1))
+    module.engine.run(small, module.state, 300)
+    checkpoint: dict[str, object] = {}
+    module.on_save_checkpoint(checkpoint)
+    torch.save(checkpoint, tmp_path / "c")
+    loaded = torch.load(tmp_path / "c", weights_only=True)
+    other = OnlineModule(large, create("native", 1))
+    other.on_load_checkpoint(loaded)
+    fresh = State.initial(large)
+    for row in range(len(large)):
+        condition, replica = large.condition[row], large.replica[row]
+        if replica < 2:
+            assert torch.equal(other.state.weights[row], module.state.weights[2 * condition + replica])
+            assert other.state.net_steps[row] == 300
+        else:
+            assert torch.equal(other.state.weights[row], fresh.weights[row])
+            assert other.state.net_steps[row] == 0
+
+
+def test_an_experiment_leaves_rows_a_checkpoint_and_curves(tmp_path: Path):
+    rows = experiment.run(described(tmp_path))
+    assert len(rows) == 6
+    board = EventAccumulator(str(tmp_path / "out" / "tensorboard"))
+    board.Reload()
+    tags = board.Tags()["scalars"]
+    for condition in CONDITIONS:
+        for name in ("solved fraction", "median training stream size", "median test stream size"):
+            assert f"{name}/{condition}" in tags
+    last = board.Scalars(f"solved fraction/{CONDITIONS[0]}")[-1]
+    assert last.step == max(int(row.training_streams) for row in rows if row.task == "nmsd")
+    assert "solved fraction" in tags  # the metric of the one hparams entry
+    assert len(list((tmp_path / "out" / "tensorboard").glob("events*"))) == 1
+    assert experiment.run(described(tmp_path)) == rows  # and nothing is run again
+
+
+def test_rows_do_not_depend_on_engine_threads_or_on_the_other_conditions(tmp_path: Path):
+    together = experiment.run(described(tmp_path, output=tmp_path / "a"))
+    alone = experiment.run(described(tmp_path, output=tmp_path / "b", conditions=CONDITIONS[1:], threads=3))
+    assert together[3:] == alone
+
+
+def test_the_torch_engine_serves_too(tmp_path: Path):
+    few = tuple(make_condition(c.task, streams=10) for c in CONDITIONS)
+    native = experiment.run(described(tmp_path, conditions=few, output=tmp_path / "n"))
+    slow = experiment.run(described(tmp_path, conditions=few, engine="torch", output=tmp_path / "t"))
+    assert {row.engine for row in slow} == {"torch"}
+    assert [(r.status, r.training_streams, r.net_steps) for r in slow] == [(r.status, r.training_streams, r.net_steps) for r in native]

@@ -1,0 +1,114 @@
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from timing_tasks import results
+from timing_tasks.errors import ResultsError
+from timing_tasks.results import COLUMNS, ResultsFolder, Row, read_rows
+
+IDENTITY = {"experiment": "test", "version": "1", "seed": 1, "conditions": [{"task": {"min_interval": 10}}]}
+
+
+def row(replica: int = 0, **changes: str) -> Row:
+    values = dict.fromkeys(COLUMNS, "") | {"task": "nmsd", "interval": "10", "offsets": "0 1", "replica": str(replica)}
+    return Row(**values | {"seed": "1", "status": "solved", "training_streams": "5"} | changes)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ResultsFolder:
+    return ResultsFolder(tmp_path / "out", IDENTITY)
+
+
+def test_the_columns_are_the_documented_ones():
+    assert COLUMNS[:17] == tuple(
+        "task interval offsets waveform peepholes initial_state recipe protocol replica seed status training_streams rmse "
+        "net_steps engine version commit".split()
+    )
+
+
+def test_rows_come_back_and_are_put_in_order(folder: ResultsFolder):
+    rows = [row(2), row(0), row(1, protocol="a(b=1, c=2)")]
+    with folder.opened() as there:
+        assert there == []
+        folder.append(rows[:1])
+        folder.append(rows[1:])
+        folder.append([])
+        order = sorted((r.replica_key for r in rows), key=lambda key: key[-1])
+        assert [r.replica for r in folder.finish(order)] == ["0", "1", "2"]
+    with folder.opened() as there:
+        assert there == sorted(rows, key=lambda r: r.replica)
+
+
+def test_a_torn_last_line_is_cut_off(folder: ResultsFolder):
+    with folder.opened():
+        folder.append([row(0), row(1)])
+    content = folder.rows_path.read_bytes()
+    folder.rows_path.write_bytes(content[:-7])
+    with folder.opened() as there:
+        assert there == [row(0)]
+        folder.append([row(1)])
+    assert folder.rows_path.read_bytes() == content
+
+
+def test_another_run_is_refused_and_nothing_changed(folder: ResultsFolder):
+    with folder.opened():
+        folder.append([row(0)])
+    before = {path: path.read_bytes() for path in folder.path.iterdir()}
+    other = json.loads(json.dumps(IDENTITY)) | {"version": "2"}
+    other["conditions"][0]["task"]["min_interval"] = 11
+    with (
+        pytest.raises(ResultsError, match=r"min_interval: 10 there, 11 here; version: 1 there, 2 here"),
+        ResultsFolder(folder.path, other).opened(),
+    ):
+        pass
+    assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_rows_of_unknown_origin_are_refused(folder: ResultsFolder):
+    folder.path.mkdir()
+    folder.rows_path.write_text("a,b\n")
+    with pytest.raises(ResultsError, match="unknown origin"), folder.opened():
+        pass
+
+
+def test_two_runs_at_once_are_refused(folder: ResultsFolder):
+    with folder.opened(), pytest.raises(ResultsError, match="another run"), ResultsFolder(folder.path, IDENTITY).opened():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (",".join([*COLUMNS, "colour"]) + "\n", "colour"),
+        (",".join(reversed(COLUMNS)) + "\n", "their order"),
+        (",".join(COLUMNS) + "\n1,2\n", "line 2"),
+        (results._csv([row(0), row(0)], header=True), "line 3 repeats"),
+        (results._csv([row(0, status="fine")], header=True), "line 2"),
+    ],
+)
+def test_files_that_are_not_results_are_refused(tmp_path: Path, text: str, message: str):
+    (tmp_path / "runs.csv").write_text(text)
+    with pytest.raises(ResultsError, match=message):
+        read_rows(tmp_path / "runs.csv")
+
+
+def test_a_full_disk_leaves_whole_rows(folder: ResultsFolder, monkeypatch: pytest.MonkeyPatch):
+    with folder.opened():
+        folder.append([row(0)])
+        before = folder.rows_path.read_bytes()
+
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(results.os, "fsync", full)
+        with pytest.raises(ResultsError, match="No space left"):
+            folder.append([row(1)])
+    assert folder.rows_path.read_bytes() == before
+
+
+def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match="a folder is needed"), ResultsFolder(tmp_path / "file", IDENTITY).opened():
+        pass

@@ -1,0 +1,152 @@
+"""The scripts as a user runs them: in a process of their own, with the commands that the configs and the README name."""
+
+import csv
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+QUICK = ("replicas=2", "budget.net_steps=20000", "budget.training_streams=2000", "engine.threads=1")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "runs.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("config", sorted(p for p in (ROOT / "configs").glob("*.yaml") if p.stem != "base"), ids=lambda p: p.stem)
+def test_the_command_in_line_1_of_a_config_runs(config: Path, tmp_path: Path):
+    line = config.read_text().splitlines()[0]
+    assert line.startswith("# python reproduce/")
+    script = shlex.split(line.removeprefix("# python "))
+    done = run(str(ROOT / script[0]), *script[1:], *QUICK, f"output={tmp_path / 'out'}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = rows(tmp_path / "out")
+    assert len(found) == 2 * (14 if config.stem == "table1" else 1)
+    assert (tmp_path / "out" / "table.md").read_text().count("\n|") == len(found) // 2 + 2
+    assert "NMSD" in done.stdout
+
+
+def test_the_readmes_condition_command_runs(tmp_path: Path):
+    text = (ROOT / "README.md").read_text()
+    found = re.search(r"^python (reproduce/condition\.py(?:[^\n]*\\\n)*[^\n]*)", text, re.MULTILINE)
+    assert found
+    script = shlex.split(found[1].replace("\\\n", " "))
+    done = run(str(ROOT / script[0]), *[a for a in script[1:] if not a.startswith("output=")], *QUICK, "output=o", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "o")) == 2
+
+
+MISTAKES = [
+    ("replcas=3", "replcas", "did you mean replicas"),
+    ("protocol.forget_gate_bais=2", "protocol.forget_gate_bais", "did you mean protocol.forget_gate_bias"),
+    ("task.offsets=[]", "task.offsets", "whole numbers from 0"),
+    ("task.offsets=[-1,0]", "task.offsets", "whole numbers from 0"),
+    ("task.offsets=[0,1", "task.offsets", "[0,1"),
+    ("task.min_interval=0", "task.min_interval", "from 1"),
+    ("task.min_interval=ten", "task.min_interval", "from 1"),
+    ("replicas=0", "replicas", "from 1"),
+    ("protocol.learning_rate=0", "protocol.learning_rate", "above 0"),
+    ("protocol.learning_rate=nan", "protocol.learning_rate", "above 0"),
+    ("protocol.momentum=1", "protocol.momentum", "not including, 1"),
+    ("protocol.momentum=-0.1", "protocol.momentum", "not including, 1"),
+    ("protocol=papers", "protocol", "exchanged_biases, printed"),
+    ("task=lsd", "task", "msd, nmsd"),
+    ("engine=cuda", "engine", "native, torch"),
+    ("engine.threads=0", "engine.threads", "from 1"),
+    ("seed=-1", "seed", "from 0"),
+    ("budget.training_streams=0", "budget.training_streams", "from 1"),
+    ("output_activation=relu", "output_activation", "sigmoid"),
+    ("peepholes=maybe", "peepholes", "true, false"),
+    ("+colour=red", "colour", "not added"),
+    ("nonsense", "nonsense", "key=value"),
+]
+
+
+@pytest.mark.parametrize(("override", "key", "allowed"), MISTAKES, ids=[m[0] for m in MISTAKES])
+def test_a_mistake_is_told_in_one_line_and_nothing_is_written(override: str, key: str, allowed: str, tmp_path: Path):
+    done = run(str(ROOT / "reproduce" / "condition.py"), override, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert key in done.stderr
+    assert allowed in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_other_rows_is_refused_untouched(tmp_path: Path):
+    arguments = (str(ROOT / "reproduce" / "condition.py"), *QUICK, "output=o")
+    assert run(*arguments, cwd=tmp_path).returncode == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "o").rglob("*") if p.is_file()}
+    done = run(*arguments, "protocol.learning_rate=1e-3", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "learning_rate" in done.stderr
+    assert {p: p.read_bytes() for p in (tmp_path / "o").rglob("*") if p.is_file()} == before
+
+
+def test_more_replicas_keep_the_rows_that_are_there(tmp_path: Path):
+    arguments = (str(ROOT / "reproduce" / "condition.py"), *QUICK, "output=o")
+    assert run(*arguments, cwd=tmp_path).returncode == 0
+    few = rows(tmp_path / "o")
+    assert run(*arguments, "replicas=5", cwd=tmp_path).returncode == 0
+    assert rows(tmp_path / "o")[:2] == few
+    assert len(rows(tmp_path / "o")) == 5
+
+
+def test_a_changed_protocol_says_so_in_every_row(tmp_path: Path):
+    done = run(str(ROOT / "reproduce" / "condition.py"), *QUICK, "protocol.momentum=0.5", "output=o", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {row["protocol"] for row in rows(tmp_path / "o")} == {"exchanged_biases(momentum=0.5)"}
+
+
+# About ten seconds of work on one thread, so that a signal finds it busy.
+LONG = ("replicas=40", "budget.net_steps=40000000", "engine.threads=2", "task.min_interval=30", "seed=3")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = run(str(ROOT / "reproduce" / "condition.py"), *LONG, "output=o", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return (folder / "o" / "runs.csv").read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, undisturbed: bytes, tmp_path: Path):
+    pytest.importorskip("_timing_tasks_native")
+    arguments = command(str(ROOT / "reproduce" / "condition.py"), *LONG, "output=o")
+    process = subprocess.Popen(arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    checkpoint = tmp_path / "o" / "checkpoints" / "previous.ckpt"
+    while not checkpoint.exists() and process.poll() is None:  # two chunks
+        time.sleep(0.05)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
+    if number == signal.SIGINT:
+        assert b"the same command goes on" in output
+        assert b"Traceback" not in errors
+    assert checkpoint.exists()
+    done = run(*arguments[1:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "o" / "runs.csv").read_bytes() == undisturbed
+
+
+def test_importing_the_package_is_cheap():
+    code = "import sys, timing_tasks; print(sorted({'torch', 'lightning', 'matplotlib'} & set(sys.modules)))"
+    done = run("-c", code, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

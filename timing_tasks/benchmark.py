@@ -1,0 +1,143 @@
+"""How fast the engines are, and how near to what the processor could do. `python -m timing_tasks.benchmark`.
+
+Every figure is of whole runs of the online recipe: streams, training, testing and control flow included. The yardstick is the
+same rule and control flow as a plain scalar C++ loop with the standard library's exp, compiled with the same options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console
+
+from timing_tasks import tables
+from timing_tasks.condition import Budget, Condition, Protocol
+from timing_tasks.errors import UserError
+from timing_tasks.learning.engine import Population, State, create
+from timing_tasks.learning.engine.population import GATE_TRACES, WEIGHTS
+from timing_tasks.tasks import Task
+
+# What one net-step in a training stream computes, with peepholes and sigmoid output, to be held against the processor:
+# divisions and exps as in `native/step.hpp`, fused multiply-adds (a lone multiplication counts as one) likewise.
+DIVISIONS = 3  # the input and the forget gate share one
+EXPS = 4
+FUSED_PER_EXP = 10
+FUSED_BESIDE_EXPS = 98
+STORED = 2 * (WEIGHTS - 2) + GATE_TRACES + 6  # weights, deltas, traces, and the net's state: doubles written back
+
+_BIASES = (0.0, 2.0, -2.0)
+_MOST = Budget(2**31, 2**62)
+CASES = {
+    "nmsd F=10 {0,1} (sparse targets)": Condition(Task("nmsd", 10, (0, 1)), Protocol("benchmark", 2e-4, 0.99, *_BIASES), _MOST),
+    "msd F=10 {0,1} (sparse targets)": Condition(Task("msd", 10, (0, 1)), Protocol("benchmark", 1e-5, 0.999, *_BIASES), _MOST),
+    "gts F=10 {0} (dense targets)": Condition(Task("gts", 10, (0,)), Protocol("benchmark", 1e-5, 0.999, *_BIASES), _MOST),
+}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Of one run: the fastest of several, since whatever else the machine does only ever slows it down."""
+
+    replicas: int
+    seconds: float
+    net_steps: int
+
+    @property
+    def nanoseconds(self) -> float:
+        """For each net-step."""
+        return 1e9 * self.seconds / self.net_steps
+
+
+def measure(condition: Condition, replicas: int, run: Callable[[Population, State], None], repeats: int) -> Timing:
+    """Time `run` on fresh nets."""
+    people = Population.of([condition], [(0, r) for r in range(replicas)], seed=1)
+    timings = []
+    for _ in range(repeats):
+        state = State.initial(people)
+        start = time.perf_counter()
+        run(people, state)
+        timings.append(Timing(replicas, time.perf_counter() - start, int(state.net_steps.sum())))
+    return min(timings, key=lambda timing: timing.seconds)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Speed of the engines, in one run.")
+    parser.add_argument("--net-steps", type=int, default=300_000, help="of each replica of the native engine")
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    if options.net_steps < 1000 or options.repeats < 1:
+        raise UserError("--net-steps must be at least 1000, --repeats at least 1")
+    console = Console(width=max(Console().width, 112))
+    try:
+        from timing_tasks.learning.engine.native import NativeEngine, run_scalar
+    except ImportError:
+        raise UserError("the native engine is not installed: there is nothing to compare") from None
+    one, every = NativeEngine(1), create("native")
+    assert isinstance(every, NativeEngine)
+    torch_engine = create("torch")
+    steps = options.net_steps
+    lines = []
+    for name, condition in CASES.items():
+        scalar = measure(condition, 16, lambda p, s: run_scalar(p, s, steps // 8), options.repeats)
+        slow = measure(condition, 10, lambda p, s: torch_engine.run(p, s, 150), 2)
+        runs = [
+            ("scalar C++", scalar),
+            (f"native, {one.instruction_set}, 1 thread", measure(condition, 64, lambda p, s: one.run(p, s, steps), options.repeats)),
+            (f"native, {every.threads} threads", measure(condition, 128, lambda p, s: every.run(p, s, steps), options.repeats)),
+            ("native, 1 thread", measure(condition, 10, lambda p, s: one.run(p, s, steps), options.repeats)),
+            ("torch", slow),
+        ]
+        lines += [
+            (
+                name if label == "scalar C++" else "",
+                label,
+                str(timing.replicas),
+                f"{timing.nanoseconds:,.1f}",
+                f"{1e3 / timing.nanoseconds:,.2f}M",
+                f"{scalar.nanoseconds / timing.nanoseconds:.3g}x",
+                f"{slow.nanoseconds / timing.nanoseconds:,.0f}x",
+            )
+            for label, timing in runs
+        ]
+    header = ("task", "engine", "nets", "ns/net-step", "net-steps/s", "vs scalar", "vs torch")
+    fused = EXPS * FUSED_PER_EXP + FUSED_BESIDE_EXPS
+    notes = (
+        f"{platform.processor() or platform.machine()}, {every.instruction_set}; fastest of {options.repeats}.",
+        f"A training net-step has {fused} fused multiply-adds or multiplications, {EXPS} exps, {DIVISIONS} divisions and writes "
+        f"{STORED} doubles.",
+        *floor(one.instruction_set, fused),
+        f"Memory of a replica: {memory()} bytes.",
+    )
+    tables.show(tables.Table("Speed of the online recipe", header, tuple(lines), notes), console)
+
+
+def floor(instruction_set: str, fused: int) -> list[str]:
+    """The physical floor of a training net-step, from this processor's own measured throughput."""
+    from timing_tasks.learning.engine.native import throughput
+
+    nanoseconds_fused, nanoseconds_store, nanoseconds_division = throughput(instruction_set)
+    parts = {
+        "multiply-adds": fused * nanoseconds_fused,
+        "stores": STORED * nanoseconds_store,
+        "divisions": DIVISIONS * nanoseconds_division,
+    }
+    text = ", ".join(f"{name} {value:.1f} ns" for name, value in parts.items())
+    return [f"Floor of a training net-step on one core, were each unit always busy and nothing else to do: {text}; the largest binds."]
+
+
+def memory() -> int:
+    """Bytes that a replica takes, in the state and in the population."""
+    people = Population.of([next(iter(CASES.values()))], [(0, r) for r in range(1000)], seed=1)
+    arrays = [tensor.numpy() for tensor in State.initial(people).tensors().values()]
+    arrays += [people.condition, people.replica, people.seed]
+    return int(np.ceil(sum(array.nbytes for array in arrays) / 1000))
+
+
+if __name__ == "__main__":
+    main()
