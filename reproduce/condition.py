@@ -1,4 +1,4 @@
-"""Any one condition, the paper's or not. `python reproduce/condition.py task=msd task.min_interval=15 peepholes=false`."""
+"""Any one condition, the paper's or not: `python reproduce/condition.py task=msd task.min_interval=15`."""
 
 from pathlib import Path
 

@@ -22,10 +22,9 @@ def folder(tmp_path: Path) -> ResultsFolder:
 
 
 def test_the_columns_are_the_documented_ones():
-    assert COLUMNS[:17] == tuple(
-        "task interval offsets waveform peepholes initial_state recipe protocol replica seed status training_streams rmse "
-        "net_steps engine version commit".split()
-    )
+    documented = """task interval offsets waveform peepholes initial_state recipe protocol replica seed status
+    training_streams rmse net_steps engine version commit"""
+    assert " ".join(COLUMNS[:17]) == " ".join(documented.split())
 
 
 def test_rows_come_back_and_are_put_in_order(folder: ResultsFolder):
@@ -74,7 +73,11 @@ def test_rows_of_unknown_origin_are_refused(folder: ResultsFolder):
 
 
 def test_two_runs_at_once_are_refused(folder: ResultsFolder):
-    with folder.opened(), pytest.raises(ResultsError, match="another run"), ResultsFolder(folder.path, IDENTITY).opened():
+    with (
+        folder.opened(),
+        pytest.raises(ResultsError, match="another run"),
+        ResultsFolder(folder.path, IDENTITY).opened(),
+    ):
         pass
 
 

@@ -1,4 +1,4 @@
-"""The scripts as a user runs them: in a process of their own, with the commands that the configs and the README name."""
+"""The scripts as a user runs them: in a process of their own, by the commands of the configs and the README."""
 
 import csv
 import re

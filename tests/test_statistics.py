@@ -32,7 +32,11 @@ def test_kaplan_meier_median_is_infinite_if_too_few_are_solved():
 
 
 def test_a_summary_counts_every_net():
-    rows = [row(0, training_streams="10"), row(1, training_streams="20"), row(2, status="unsolved", training_streams="30")]
+    rows = [
+        row(0, training_streams="10"),
+        row(1, training_streams="20"),
+        row(2, status="unsolved", training_streams="30"),
+    ]
     rows.append(row(3, status="diverged", training_streams="1"))
     summary = summarise(rows)
     assert (summary.nets, summary.solved, summary.diverged) == (4, 2, 1)

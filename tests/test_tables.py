@@ -21,8 +21,22 @@ def test_the_published_values_are_data_and_say_that_nobody_checked_them():
 
 
 def test_a_table_sets_the_papers_values_beside_ours():
-    table = spike_table("T", rows("false", "150000", "170000") + rows("true", "9000000", "9000000", status="unsolved"), read_published(DATA))
-    assert table.lines[0][:9] == ("NMSD", "10", "{0,1}", "LSTM", "100?", "160 ± 14?", "2/2", "100 (34–100)", "160 ± 14.1")
+    table = spike_table(
+        "T",
+        rows("false", "150000", "170000") + rows("true", "9000000", "9000000", status="unsolved"),
+        read_published(DATA),
+    )
+    assert table.lines[0][:9] == (
+        "NMSD",
+        "10",
+        "{0,1}",
+        "LSTM",
+        "100?",
+        "160 ± 14?",
+        "2/2",
+        "100 (34–100)",
+        "160 ± 14.1",
+    )
     assert table.lines[0][9] == "150"
     assert table.lines[1][3:] == ("peephole", "100?", "125 ± 14?", "0/2", "0 (0–66)", "-", "> 9000")
     text = markdown(table)

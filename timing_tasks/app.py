@@ -97,7 +97,7 @@ def _keys(config: DictConfig) -> list[str]:
 
 
 def _named_changes(config: DictConfig) -> DictConfig:
-    """A protocol that an override has changed says so in its name, so that no row passes for one of the plain protocol."""
+    """A protocol that an override has changed says so in its name: no row passes for one of the plain protocol."""
     changes = [o.removeprefix("protocol.") for o in HydraConfig.get().overrides.task if o.startswith("protocol.")]
     changes = [change for change in changes if not change.startswith(("name=", "changed="))]
     if changes:

@@ -1,7 +1,7 @@
 """How fast the engines are, and how near to what the processor could do. `python -m timing_tasks.benchmark`.
 
-Every figure is of whole runs of the online recipe: streams, training, testing and control flow included. The yardstick is the
-same rule and control flow as a plain scalar C++ loop with the standard library's exp, compiled with the same options.
+Every figure is of whole runs of the online recipe: streams, training, testing and control flow included. The yardstick is
+the same rule and control flow as a plain scalar C++ loop with the standard library's exp, compiled with the same options.
 """
 
 from __future__ import annotations
@@ -88,8 +88,14 @@ def main() -> None:
         slow = measure(condition, 10, lambda p, s: torch_engine.run(p, s, 150), 2)
         runs = [
             ("scalar C++", scalar),
-            (f"native, {one.instruction_set}, 1 thread", measure(condition, 64, lambda p, s: one.run(p, s, steps), options.repeats)),
-            (f"native, {every.threads} threads", measure(condition, 128, lambda p, s: every.run(p, s, steps), options.repeats)),
+            (
+                f"native, {one.instruction_set}, 1 thread",
+                measure(condition, 64, lambda p, s: one.run(p, s, steps), options.repeats),
+            ),
+            (
+                f"native, {every.threads} threads",
+                measure(condition, 128, lambda p, s: every.run(p, s, steps), options.repeats),
+            ),
             ("native, 1 thread", measure(condition, 10, lambda p, s: one.run(p, s, steps), options.repeats)),
             ("torch", slow),
         ]
@@ -109,8 +115,8 @@ def main() -> None:
     fused = EXPS * FUSED_PER_EXP + FUSED_BESIDE_EXPS
     notes = (
         f"{platform.processor() or platform.machine()}, {every.instruction_set}; fastest of {options.repeats}.",
-        f"A training net-step has {fused} fused multiply-adds or multiplications, {EXPS} exps, {DIVISIONS} divisions and writes "
-        f"{STORED} doubles.",
+        f"A training net-step has {fused} fused multiply-adds or multiplications, {EXPS} exps among them, {DIVISIONS} "
+        f"divisions, and writes {STORED} doubles.",
         *floor(one.instruction_set, fused),
         f"Memory of a replica: {memory()} bytes.",
     )
@@ -128,7 +134,7 @@ def floor(instruction_set: str, fused: int) -> list[str]:
         "divisions": DIVISIONS * nanoseconds_division,
     }
     text = ", ".join(f"{name} {value:.1f} ns" for name, value in parts.items())
-    return [f"Floor of a training net-step on one core, were each unit always busy and nothing else to do: {text}; the largest binds."]
+    return [f"Floor of a training net-step on one core, were a unit always busy: {text}; the largest binds."]
 
 
 def memory() -> int:

@@ -132,7 +132,9 @@ def _check_protocol_keys(values: Mapping[str, Any]) -> None:
     for key in values:
         if key not in (*_READINGS, "name", "changed"):
             near = difflib.get_close_matches(key, _READINGS, n=1)
-            raise ConfigurationError(f"protocol.{key}", values[key], f"no such key; did you mean {near[0]}?" if near else "no such key")
+            raise ConfigurationError(
+                f"protocol.{key}", values[key], f"no such key; did you mean {near[0]}?" if near else "no such key"
+            )
 
 
 def _by_task(value: Any, key: str, task: Task) -> Any:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import timing_tasks
-from timing_tasks.condition import Condition
 from timing_tasks.config import Experiment
 from timing_tasks.errors import ResultsError
 from timing_tasks.results import ResultsFolder, Row
+
+if TYPE_CHECKING:
+    from timing_tasks.learning.engine import Population, State
 
 
 def run(experiment: Experiment, announce: Callable[[str], None] = lambda text: None) -> list[Row]:
@@ -29,11 +31,7 @@ def run(experiment: Experiment, announce: Callable[[str], None] = lambda text: N
         KeyboardInterrupt: the user has stopped the run; repeated, it goes on from there.
     """
     folder = ResultsFolder(experiment.output, experiment.identity)
-    keys = {
-        row_key(condition, experiment.seed, replica): (position, replica)
-        for position, condition in enumerate(experiment.conditions)
-        for replica in range(experiment.replicas)
-    }
+    keys = _keys(experiment)
     with folder.opened() as rows:
         there = {row.replica_key for row in rows}
         missing = [place for key, place in keys.items() if key not in there]
@@ -87,47 +85,48 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
     writer.write(module)  # replicas that a checkpoint knew as finished, but a kill kept from the rows
 
 
-def _row(population: object, index: int, state: object, engine: str) -> Row:
-    from timing_tasks.learning.engine import Population, State, Verdict
+def _row(population: Population, index: int, state: State, engine: str) -> Row:
+    from timing_tasks.learning.engine import Verdict
 
-    assert isinstance(population, Population)
-    assert isinstance(state, State)
     verdict = Verdict(int(state.verdict[index]))
-    rmse = state.root_mean_square_error(index) if verdict == Verdict.SOLVED else math.nan
-    seed, replica = int(population.seed[index]), int(population.replica[index])
+    condition, task = population.condition_of(index), population.condition_of(index).task
     return Row(
-        *row_key(population.condition_of(index), seed, replica)[:8],
-        replica=str(replica),
-        seed=str(seed),
+        task=task.name,
+        interval=str(task.min_interval),
+        offsets=" ".join(map(str, task.offsets)),
+        waveform=task.waveform,
+        peepholes=str(condition.peepholes).lower(),
+        initial_state=condition.initial_state,
+        recipe=condition.recipe,
+        protocol=condition.protocol.name,
+        replica=str(int(population.replica[index])),
+        seed=str(int(population.seed[index])),
         status=verdict.name.lower(),
         training_streams=str(int(state.training_streams[index])),
-        rmse="" if math.isnan(rmse) else repr(rmse),
+        rmse=repr(state.root_mean_square_error(index)) if verdict == Verdict.SOLVED else "",
         net_steps=str(int(state.net_steps[index])),
         engine=engine,
         version=timing_tasks.__version__,
         commit=commit(),
-        **dict(zip(("forget_gate", "output_activation", "tolerance"), _rest(population.condition_of(index)), strict=True)),
+        forget_gate=str(condition.forget_gate).lower(),
+        output_activation=condition.output_activation,
+        tolerance=repr(float(task.tolerance)),
     )
 
 
-def _rest(condition: Condition) -> tuple[str, ...]:
-    return str(condition.forget_gate).lower(), condition.output_activation, repr(float(condition.task.tolerance))
+def _keys(experiment: Experiment) -> dict[tuple[str, ...], tuple[int, int]]:
+    """The `Row.replica_key` of every replica of an experiment, in the table's order, and where it is: condition, number."""
+    from timing_tasks.learning.engine import Population, State
 
-
-def row_key(condition: Condition, seed: int, replica: int) -> tuple[str, ...]:
-    """The `Row.replica_key` that a replica's row will have."""
-    task = condition.task
-    return (
-        *(task.name, str(task.min_interval), " ".join(map(str, task.offsets)), task.waveform),
-        *(str(condition.peepholes).lower(), condition.initial_state, condition.recipe, condition.protocol.name),
-        *_rest(condition),
-        *(str(seed), str(replica)),
-    )
+    places = [(c, r) for c in range(len(experiment.conditions)) for r in range(experiment.replicas)]
+    population = Population.of(experiment.conditions, places, experiment.seed)
+    state = State.blank(len(population))
+    return {_row(population, index, state, "").replica_key: place for index, place in enumerate(places)}
 
 
 @functools.cache
 def commit() -> str:
-    """The commit of the checkout that this code is in, `+` if it has been changed since; `unknown` outside a checkout."""
+    """The commit of the checkout that this code is in, with `+` if it has been changed; `unknown` outside a checkout."""
     here = Path(timing_tasks.__file__).resolve().parent
 
     def git(*arguments: str) -> str:

@@ -120,7 +120,9 @@ class ResultsFolder:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise ResultsError(f"output={str(self.path)!r}: another run is writing there; wait for it or choose another") from None
+                raise ResultsError(
+                    f"output={str(self.path)!r}: another run is writing there; wait for it or choose another"
+                ) from None
             if not self.identity_path.exists():
                 _write_whole(self.identity_path, json.dumps(self.identity, indent=1, sort_keys=True) + "\n")
             rows = self._recover()
@@ -217,9 +219,7 @@ def _differences(found: object, wanted: object, at: str = "") -> list[str]:
         ]
     if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
         return [
-            line
-            for place, (a, b) in enumerate(zip(found, wanted, strict=True))
-            for line in _differences(a, b, f"{at}[{place}]")
+            line for place, (a, b) in enumerate(zip(found, wanted, strict=True)) for line in _differences(a, b, f"{at}[{place}]")
         ]
     if found == wanted:
         return []

@@ -60,7 +60,7 @@ def spike_table(title: str, rows: Sequence[Row], published: Sequence[Published])
         rows: at least one for every line; conditions stand in the order of their first rows.
         published: the paper's values; conditions that are not among them have none.
     """
-    paper = {(p.task, p.interval, p.offsets, p.waveform, p.peepholes): p for p in published}
+    paper: dict[tuple[str, ...], Published] = {(p.task, p.interval, p.offsets, p.waveform, p.peepholes): p for p in published}
     conditions: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         conditions.setdefault(row.condition, []).append(row)
@@ -74,15 +74,28 @@ def spike_table(title: str, rows: Sequence[Row], published: Sequence[Published])
             net = "peephole" if key[4] == "true" else "LSTM"
             name = f"{key[0].upper()} F={key[1]} {{{key[2].replace(' ', ',')}}} {net}"
             if math.isfinite(summary.censored_at):
-                cut_short.append(f"{name}: {summary.nets - summary.solved - summary.diverged} nets given up, the first after "
-                                 f"{_thousands(summary.censored_at)}·10³ streams")
+                cut_short.append(
+                    f"{name}: {summary.nets - summary.solved - summary.diverged} nets given up, the first after "
+                    f"{_thousands(summary.censored_at)}·10³ streams"
+                )
             lines.append((key[0].upper(), key[1], "{" + key[2].replace(" ", ",") + "}", net, *_paper(value), *_ours(summary)))
     notes = [f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. Training streams in thousands."]
     if unverified:
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
     if cut_short:
         notes.append("Cut short by the budget: " + "; ".join(cut_short) + ".")
-    header = ("task", "F", "I(n)", "net", "paper %", "paper streams", "solved", "% (95% interval)", "streams, mean ± s.d.", "median")
+    header = (
+        "task",
+        "F",
+        "I(n)",
+        "net",
+        "paper %",
+        "paper streams",
+        "solved",
+        "% (95% interval)",
+        "streams, mean ± s.d.",
+        "median",
+    )
     return Table(title, header, tuple(lines), tuple(notes))
 
 
@@ -103,7 +116,12 @@ def _ours(summary: Summary) -> tuple[str, str, str, str]:
         mean += f" ± {_thousands(summary.deviation)}"
     if math.isfinite(summary.median):
         return solved, percent, mean, _thousands(summary.median)
-    return solved, percent, mean, f"> {_thousands(summary.censored_at)}" if math.isfinite(summary.censored_at) else "> ∞"
+    return (
+        solved,
+        percent,
+        mean,
+        f"> {_thousands(summary.censored_at)}" if math.isfinite(summary.censored_at) else "> ∞",
+    )
 
 
 def _thousands(streams: float) -> str:

@@ -1,4 +1,4 @@
-"""The engines: right by autograd, by each other, by the tasks' own definitions, and the same digits whatever the circumstances."""
+"""The engines: right by autograd, by each other, by the tasks' definitions; the same digits in all circumstances."""
 
 import importlib.util
 import math
@@ -35,7 +35,7 @@ def assert_same(a: State, b: State, **tolerance: float) -> None:
 
 
 def busy_weights(state: State) -> None:
-    """Weights with which gates, peepholes and outputs all matter, so that no term of a gradient hides behind a small one."""
+    """Weights with which gates, peepholes and outputs all matter: no term of a gradient hides behind another."""
     generator = torch.Generator().manual_seed(1)
     state.weights[:] = torch.randn(state.weights.shape, generator=generator, dtype=torch.float64)
     for name in ("s_0", "y_0"):
@@ -53,8 +53,8 @@ GRADIENT_CONDITIONS = [c for c in CONDITIONS if c.forget_gate]
 
 @pytest.mark.parametrize("condition", GRADIENT_CONDITIONS, ids=str)
 def test_the_summed_gradient_of_a_stream_is_autograds(engine: Engine, condition: Condition):
-    # Weights that stay, momentum 1 and learning rate 1: the deltas are the sums of -dE/dw. A tolerance beyond any error keeps
-    # the stream going to its end.
+    # Weights that stay, momentum 1 and learning rate 1: the deltas are the sums of -dE/dw. A tolerance beyond any
+    # error keeps the stream going to its end.
     task = Task(condition.task.name, condition.task.min_interval, condition.task.offsets, condition.task.waveform, 1e6)
     frozen = make_condition(
         task,
@@ -89,7 +89,7 @@ def test_the_summed_gradient_of_a_stream_is_autograds(engine: Engine, condition:
 
 
 def replay(condition: Condition, net: TimingNetwork, replica: int, net_steps: int, seed: int = 7) -> dict[str, int]:
-    """Training and test streams of a net that does not change, by the DataModule's streams and the tasks' definitions alone."""
+    """The streams of a net that does not change, by the DataModule and the tasks' definitions alone."""
     counts = {"training_streams": 0, "training_size": 0, "test_size": 0, "net_steps": 0, "verdict": Verdict.RUNNING}
     data = TimingDataModule(Population.of([condition], [(0, replica)], seed))
     tolerance = condition.task.tolerance
@@ -152,9 +152,7 @@ def test_streams_and_verdicts_are_those_of_the_tasks(engine: Engine, condition: 
 
 def test_a_net_that_is_right_everywhere_is_solved_and_its_error_reported(engine: Engine):
     # An identity output that is 0.5 everywhere is within 0.6 of every target.
-    condition = make_condition(
-        Task("pfg", 4, (), "cos", 0.6), learning_rate=1e-300, momentum=0.0, output_activation="identity"
-    )
+    condition = make_condition(Task("pfg", 4, (), "cos", 0.6), learning_rate=1e-300, momentum=0.0, output_activation="identity")
     people = population([condition], replicas=1)
     state = State.initial(people)
     state.weights[:] = 0.0
@@ -289,7 +287,7 @@ def test_same_digits_for_any_threads_instruction_set_and_company(replicas: int, 
 @needs_native
 def test_an_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TIMING_TASKS_INSTRUCTION_SET", "sse9")
-    with pytest.raises(UserError, match="one of .*portable"):
+    with pytest.raises(UserError, match=r"one of .*portable"):
         create("native")
 
 
@@ -306,7 +304,7 @@ def test_arrays_that_do_not_fit_are_refused():
             broken.weights = broken.weights.float()
         else:
             broken.test_stream[0] = 99
-        with pytest.raises(ValueError, match="weights|counter"):
+        with pytest.raises(ValueError, match=r"weights|counter"):
             native.run(people, broken, 1)
 
 

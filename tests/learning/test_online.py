@@ -40,8 +40,14 @@ def described(tmp_path: Path, **changes: object) -> Experiment:
 
 def fit(module: OnlineModule, **arguments: object) -> L.Trainer:
     trainer = L.Trainer(
-        accelerator="cpu", devices=1, max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, **arguments,
+        accelerator="cpu",
+        devices=1,
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **arguments,
     )
     trainer.fit(module, TimingDataModule(module.population))
     return trainer
@@ -106,4 +112,6 @@ def test_the_torch_engine_serves_too(tmp_path: Path):
     native = experiment.run(described(tmp_path, conditions=few, output=tmp_path / "n"))
     slow = experiment.run(described(tmp_path, conditions=few, engine="torch", output=tmp_path / "t"))
     assert {row.engine for row in slow} == {"torch"}
-    assert [(r.status, r.training_streams, r.net_steps) for r in slow] == [(r.status, r.training_streams, r.net_steps) for r in native]
+    assert [(r.status, r.training_streams, r.net_steps) for r in slow] == [
+        (r.status, r.training_streams, r.net_steps) for r in native
+    ]

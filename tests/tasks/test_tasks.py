@@ -92,7 +92,12 @@ def test_offsets_are_uniform(name):
 
 
 def test_a_prediction_is_right_within_the_tolerance_only():
-    assert is_correct(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0.52, 0.51, np.nan, np.inf]), 0.49).tolist() == [True, False, False, False]
+    assert is_correct(np.array([1.0, 1.0, 1.0, 0.0]), np.array([0.52, 0.51, np.nan, np.inf]), 0.49).tolist() == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_stream_size_counts_whole_periods_before_the_first_mistake():

@@ -19,8 +19,8 @@ class OnlineModule(L.LightningModule):
     """The replicas of a population and the engine that trains them (manual optimisation).
 
     One `training_step` advances every running replica by a chunk of net-steps that takes about `chunk_seconds`, so that
-    Lightning's own work, about a hundredth of a second, does not count. The size of a chunk does not change any result. Fitting ends
-    when no replica is running.
+    Lightning's own work, about a hundredth of a second, does not count. The size of a chunk does not change any result.
+    Fitting ends when no replica is running.
 
     Args:
         population: the replicas.

@@ -51,7 +51,7 @@ def offsets(
         return np.zeros(periods, dtype=np.int64)
     choices = np.asarray(task.offsets, dtype=np.int64)
     if task.name == "nmsd" and purpose == Purpose.TEST:
-        return choices[[test]]  # every possible input in turn
+        return np.array([task.offsets[test]])  # every possible input in turn
     if not task.is_random:
         return np.repeat(choices, periods)
     if task.name == "nmsd":
@@ -61,11 +61,18 @@ def offsets(
     zero = np.zeros_like(draw)
     words = philox4x32((draw // 4, zero + stream_word, zero + test, zero + purpose), (zero + seed, zero + replica))
     word = np.choose(draw % 4, words)
-    return choices[(word * len(choices)) >> 32]
+    drawn: np.ndarray = choices[(word * len(choices)) >> 32]
+    return drawn
 
 
 def stream(
-    task: Task, seed: int, replica: int, number: int, purpose: Purpose = Purpose.TRAINING, test: int = 0, periods: int | None = None
+    task: Task,
+    seed: int,
+    replica: int,
+    number: int,
+    purpose: Purpose = Purpose.TRAINING,
+    test: int = 0,
+    periods: int | None = None,
 ) -> Stream:
     """One stream of a task (PAPER.md 4).
 

@@ -14,7 +14,7 @@ from timing_tasks.learning.engine.population import CONDITION_RECORD, TRACES, WE
 # Forces a code path, for tests and comparisons; by default the fastest that the processor has.
 INSTRUCTION_SET_VARIABLE = "TIMING_TASKS_INSTRUCTION_SET"
 
-if (native.WEIGHTS, native.TRACES, native.CONDITION_BYTES) != (WEIGHTS, TRACES, CONDITION_RECORD.itemsize):
+if (WEIGHTS, TRACES, CONDITION_RECORD.itemsize) != (native.WEIGHTS, native.TRACES, native.CONDITION_BYTES):
     raise ImportError("the installed native engine belongs to another version of timing-tasks: reinstall with `pip install .`")
 
 

@@ -111,7 +111,7 @@ class Population:
 
     def condition_of(self, index: int) -> Condition:
         """The condition of the replica at an index."""
-        return self.conditions[self.condition[index]]
+        return self.conditions[int(self.condition[index])]
 
 
 @dataclass
@@ -155,22 +155,24 @@ class State:
     net_steps: Tensor
 
     @classmethod
+    def blank(cls, count: int) -> State:
+        """All zeros, for a number of replicas."""
+        shapes = {"weights": (count, WEIGHTS), "deltas": (count, WEIGHTS), "traces": (count, TRACES)}
+        reals = {*shapes, "cell_output", "cell_state", "squared_error"}
+        names = [field.name for field in fields(cls)]
+        return cls(*(torch.zeros(shapes.get(n, (count,)), dtype=torch.float64 if n in reals else torch.int64) for n in names))
+
+    @classmethod
     def initial(cls, population: Population) -> State:
         """Before the first step."""
-        count = len(population)
-        weights = np.zeros((count, WEIGHTS))
-        for r in range(count):
+        state = cls.blank(len(population))
+        for r in range(len(population)):
             condition = population.condition_of(r)
-            weights[r] = initial_weights(
+            weights = initial_weights(
                 int(population.seed[r]), int(population.replica[r]), condition.protocol.gate_biases, condition.peepholes
             )
-        reals = [
-            torch.from_numpy(weights),
-            torch.zeros(count, WEIGHTS, dtype=torch.float64),
-            torch.zeros(count, TRACES, dtype=torch.float64),
-            *(torch.zeros(count, dtype=torch.float64) for _ in range(3)),
-        ]
-        return cls(*reals, *(torch.zeros(count, dtype=torch.int64) for _ in range(len(fields(cls)) - len(reals))))
+            state.weights[r] = torch.from_numpy(weights)
+        return state
 
     def tensors(self) -> dict[str, Tensor]:
         """The fields by name; the tensors are those of the state."""

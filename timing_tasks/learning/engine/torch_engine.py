@@ -44,7 +44,7 @@ class _Run:
             return torch.as_tensor(array, device=device)
 
         condition = tensor(population.condition)
-        for name in population.records.dtype.names:
+        for name in population.records.dtype.names or ():
             setattr(self, name, tensor(population.records[name].copy())[condition])
         self.replica, self.seed = tensor(population.replica), tensor(population.seed)
         self.all_offsets, self.all_targets = tensor(population.offsets), tensor(population.targets)
@@ -88,7 +88,12 @@ class _Run:
         draw = torch.where(self.is_single, n.training_streams, n.period)
         purpose = torch.where(test, int(Purpose.TEST), int(Purpose.TRAINING))
         words = philox4x32(
-            (draw // 4, torch.where(self.is_single, 0, n.training_streams), torch.where(test, n.test_stream, 0), purpose),
+            (
+                draw // 4,
+                torch.where(self.is_single, 0, n.training_streams),
+                torch.where(test, n.test_stream, 0),
+                purpose,
+            ),
             (self.seed, self.replica),
         )
         word = torch.stack(words).gather(0, (draw % 4).unsqueeze(0)).squeeze(0)
@@ -136,7 +141,9 @@ class _Run:
         by_i, by_f = g * i * (1 - i), s_old * f * (1 - f)
         one = torch.ones_like(x)
         change = torch.stack(
-            [by_i * v for v in (x, y_old, one, s_seen)] + [by_f * v for v in (x, y_old, one, s_seen)] + [i * v for v in (x, y_old, one)],
+            [by_i * v for v in (x, y_old, one, s_seen)]
+            + [by_f * v for v in (x, y_old, one, s_seen)]
+            + [i * v for v in (x, y_old, one)],
             dim=1,
         )  # [replicas, GATE_TRACES]
         traces = (f * keep).unsqueeze(1) * n.traces[:, :GATE_TRACES] + change
