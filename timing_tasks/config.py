@@ -176,4 +176,5 @@ def _output(values: Mapping[str, Any], conditions: Sequence[Condition], engine: 
             raise ConfigurationError("output", values["output"], "a folder")
         return Path(values["output"])
     what = json.dumps(identity(values["name"], conditions, values["seed"], engine), sort_keys=True)
-    return Path("runs") / values["name"] / f"{values['protocol']['name']}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"
+    name, protocol = str(values["name"]), values["protocol"]["name"]
+    return Path("runs") / name / f"{protocol}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"

@@ -140,7 +140,7 @@ def show(table: Table, console: Console) -> None:
     """The table in a terminal."""
     rich = RichTable(title=table.title, box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.header:
-        rich.add_column(column, justify="left" if column in ("task", "I(n)", "net") else "right", no_wrap=True)
+        rich.add_column(column, justify="left" if column in ("task", "I(n)", "net", "engine") else "right", no_wrap=True)
     for line in table.lines:
         rich.add_row(*line)
     console.print(rich)

@@ -56,7 +56,7 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """After each chunk; the file is complete before it takes its name."""
         new = self.last.with_suffix(".new")
-        trainer.save_checkpoint(new)
+        trainer.save_checkpoint(new, weights_only=False)
         if self.last.exists():
             self.last.replace(self.previous)
         new.replace(self.last)

@@ -160,26 +160,24 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     const M training = is(TRAINING);
     const M peepholes = is(PEEPHOLES);
 
-    // The stream's next step.
+    // What the step reads. The lesson is written as soon as its parts are known, which frees their registers.
     const I steps_left = I::load(n.steps_left);
     const M at_end = steps_left == one;
     const R x = select(at_end, R::load(n.input_at_end), R::load(n.input_before));
-    R d = select(at_end, R::load(n.target_at_end), R::load(n.target_before));
-    if constexpr (WAVEFORM) {
-        alignas(64) double from_table[W * G];
-        for (int lane = 0; lane < W * G; ++lane)
-            from_table[lane] = n.waveform[lane] ? n.waveform[lane][n.steps_left[lane]] : 0.0;
-        d = d + R::load(from_table);
-    }
-    const M has_target = at_end | is(DENSE_TARGETS);
-
-    // Forward (PAPER.md 1).
     R s_old = only(~first, R::load(n.s)), y_old = only(~first, R::load(n.y));
     if constexpr (LEARNED) {
         s_old = select(first, weight(S_0), s_old);
         y_old = select(first, weight(Y_0), y_old);
     }
     const R s_seen = only(peepholes, s_old);
+    lesson.x = x;
+    lesson.y_old = only(training, y_old);
+    lesson.s_seen = only(training, s_seen);
+    lesson.momentum = select(training, R::load(n.momentum), R::filled(1.0));
+    lesson.keep = training & ~first;
+    lesson.moving = is(MOVING);
+
+    // Forward (PAPER.md 1).
     const R net_i = fma(weight(P_I), s_seen, fma(weight(W_IH), y_old, fma(weight(W_IX), x, weight(B_I))));
     const R net_f = fma(weight(P_F), s_seen, fma(weight(W_FH), y_old, fma(weight(W_FX), x, weight(B_F))));
     const R g = fma(weight(W_CH), y_old, fma(weight(W_CX), x, weight(B_C)));
@@ -191,16 +189,22 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     const R i = reciprocal * exp_f;
     const R f = select(is(FORGET_GATE), reciprocal * exp_i, R::filled(1.0));
     const R s = fma(f, s_old, i * g);
+    s.store(n.s);
+    lesson.f = f;
+    lesson.by_i = only(training, g * fma(-i, i, i));
+    lesson.by_f = only(training, s_old * fma(-f, f, f));
+    lesson.by_c = only(training, i);
     const R s_seen_new = only(peepholes, s);
+    lesson.s_seen_new = only(training, s_seen_new);
     meanwhile.template part<2>();
     const R exp_o = one_plus_exp_minus(fma(weight(P_O), s_seen_new, before_o));
     meanwhile.template part<3>();
     const R o = R::filled(1.0) / exp_o;
     const R y = o * s;
-    s.store(n.s);
     y.store(n.y);
-    meanwhile.template part<4>();
+    lesson.y = only(training, y);
     const R net_k = fma(weight(W_KH), y, weight(B_K));
+    meanwhile.template part<4>();
     const R exp_k = one_plus_exp_minus(net_k);
     meanwhile.template part<5>();
     const M sigmoid_output = is(SIGMOID_OUTPUT);
@@ -210,29 +214,22 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     const R slope = select(sigmoid_output, fma(-squashed, squashed, squashed), R::filled(1.0));
 
     // Error and verdict of the step. A NaN is within no tolerance.
+    R d = select(at_end, R::load(n.target_at_end), R::load(n.target_before));
+    if constexpr (WAVEFORM) {
+        alignas(64) double from_table[W * G];
+        for (int lane = 0; lane < W * G; ++lane)
+            from_table[lane] = n.waveform[lane] ? n.waveform[lane][n.steps_left[lane]] : 0.0;
+        d = d + R::load(from_table);
+    }
+    const M has_target = at_end | is(DENSE_TARGETS);
     const R error = only(has_target, d - z);
     const M wrong = has_target & ~(magnitude(error) < R::load(n.tolerance));
-    fma(error, error, R::load(n.squared_error)).store(n.squared_error);
-
+    only(~training, fma(error, error, R::load(n.squared_error))).store(n.squared_error);
     meanwhile.template part<7>();
-
-    // The lesson.
-    lesson.x = x;
-    lesson.y_old = only(training, y_old);
-    lesson.s_seen = only(training, s_seen);
-    lesson.y = only(training, y);
-    lesson.s_seen_new = only(training, s_seen_new);
-    lesson.f = f;
-    lesson.by_i = only(training, g * fma(-i, i, i));
-    lesson.by_f = only(training, s_old * fma(-f, f, f));
-    lesson.by_c = only(training, i);
     lesson.at_k = only(training, R::load(n.learning_rate) * error * slope);
     const R at_y = lesson.at_k * weight(W_KH);
     lesson.at_s = only(training, at_y * o);
     lesson.at_o = only(training, at_y * s * fma(-o, o, o));
-    lesson.momentum = select(training, R::load(n.momentum), R::filled(1.0));
-    lesson.keep = training & ~first;
-    lesson.moving = is(MOVING);
     if constexpr (LEARNED) {
         // Exact at the first step, carried by the forget gate alone after it.
         const M start = first & training;

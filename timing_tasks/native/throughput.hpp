@@ -17,38 +17,58 @@
 
 namespace TIMING_TASKS_ISA {
 
-// Nanoseconds for each double of `operation` on twelve packs of one register in turn, the best of a few tries.
+// So many registers, one by one rather than in an array, which the compiler would keep in memory.
+template <int W, int COUNT>
+struct Chains {
+    typename Register<W>::Real here = typename Register<W>::Real{} + 1.0;
+    Chains<W, COUNT - 1> others;
+
+    template <class Operation>
+    TIMING_TASKS_INLINE void each(const Operation& operation) {
+        operation(here);
+        others.each(operation);
+    }
+};
+template <int W>
+struct Chains<W, 0> {
+    template <class Operation>
+    TIMING_TASKS_INLINE void each(const Operation&) {}
+};
+
+// Nanoseconds for each double of an operation on twelve registers in turn, the best of a few tries.
 template <int W, class Operation>
 double nanoseconds_each(Operation operation) {
     constexpr int CHAINS = 12, ROUNDS = 100000, TRIES = 5;
     double best = 1e9;
     for (int attempt = 0; attempt < TRIES; ++attempt) {
-        Real<W, CHAINS> value = Real<W, CHAINS>::filled(1.0);
+        Chains<W, CHAINS> chains;
         const auto start = std::chrono::steady_clock::now();
-        for (int k = 0; k < ROUNDS; ++k) {
-            operation(value);
-            // The compiler must neither foresee the results nor move the work out of the time that is measured.
-            for (auto& of : value.of) TIMING_TASKS_KEEP(of);
-        }
+        for (int k = 0; k < ROUNDS; ++k) chains.each(operation);
         const std::chrono::duration<double, std::nano> passed = std::chrono::steady_clock::now() - start;
         best = std::min(best, passed.count() / (double(ROUNDS) * CHAINS * W));
     }
     return best;
 }
 
-// Of a fused multiply-add, a store and a division.
+// Of a fused multiply-add, a store and a division. The compiler must neither foresee the results nor move the work out of the
+// time that is measured.
 template <int W>
 std::array<double, 3> measure_throughput() {
-    constexpr int CHAINS = 12;
-    using R = Real<W, CHAINS>;
-    const R factor = R::filled(0.999), term = R::filled(0.001);
-    alignas(64) double memory[CHAINS * W];
-    return {nanoseconds_each<W>([&](R& value) __attribute__((always_inline)) { value = fma(value, factor, term); }),
-            nanoseconds_each<W>([&](R& value) __attribute__((always_inline)) {
-                value.store(memory);
-                asm volatile("" ::"r"(memory) : "memory");
+    using R = typename Register<W>::Real;
+    const R factor = R{} + 0.999, term = R{} + 0.001;
+    R memory;
+    return {nanoseconds_each<W>([&](R& value) __attribute__((always_inline)) {
+                value = Register<W>::fma(value, factor, term);
+                TIMING_TASKS_KEEP(value);
             }),
-            nanoseconds_each<W>([&](R& value) __attribute__((always_inline)) { value = factor / value; })};
+            nanoseconds_each<W>([&](R& value) __attribute__((always_inline)) {
+                memory = value;
+                asm volatile("" ::"r"(&memory) : "memory");
+            }),
+            nanoseconds_each<W>([&](R& value) __attribute__((always_inline)) {
+                value = factor / value;
+                TIMING_TASKS_KEEP(value);
+            })};
 }
 
 }  // namespace TIMING_TASKS_ISA

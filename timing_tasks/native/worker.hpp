@@ -42,7 +42,7 @@ public:
                 const bool running = net.verdict == Verdict::RUNNING;
                 if (running) net.net_steps += steps;
                 net.quantum -= steps;
-                if (net.quantum == 0 || !running) unload(l);
+                if (net.quantum == 0 || !running) unload(seat(l));
             }
         }
     }
@@ -65,6 +65,23 @@ private:
         std::array<std::uint32_t, 4> block;
     };
 
+    // A lane with the net that sits there.
+    struct Seat {
+        Lanes<W, G>& pack;
+        Net& net;
+        int lane;
+
+        TIMING_TASKS_INLINE void put(std::int64_t* row, std::int64_t value) const {
+            Register<W>::put(row + lane / W * W, lane % W, value);
+        }
+        TIMING_TASKS_INLINE void put(double* row, double value) const {
+            std::int64_t bits;
+            std::memcpy(&bits, &value, sizeof bits);
+            put(reinterpret_cast<std::int64_t*>(row), bits);
+        }
+    };
+    Seat seat(int l) { return {packs_[l / PACK], nets_[l], l % PACK}; }
+
     // Gives free lanes a replica; false when there is nothing left to do.
     bool fill() {
         int busy = 0;
@@ -73,14 +90,11 @@ private:
             if (nets_[l].replica >= 0) continue;
             const Queue::Turn turn = queue_.take();
             if (turn.replica < 0) break;
-            load(l, turn);
+            load(seat(l), turn);
             ++busy;
         }
         return busy > 0;
     }
-
-    Lanes<W, G>& pack(int l) { return packs_[l / PACK]; }
-    const Lanes<W, G>& pack(int l) const { return packs_[l / PACK]; }
 
     // Steps all lanes until one ends its replica or `burst` steps are done.
     template <bool LEARNED, bool WAVEFORM>
@@ -96,40 +110,43 @@ private:
         for (; done < burst && !ended; ++done) {
             for (int now = 0, before = last; now <= last; before = now++) {
                 events[now] = step<W, G, LEARNED, WAVEFORM>(packs_[now], lessons[now], {packs_[before], lessons[before]});
-                ended |= attend_all(events[before], before * PACK, done + (before < now));
+                if (events[before].any()) ended |= attend_all(events[before], packs_[before], nets_ + before * PACK, done + (before < now));
             }
         }
         Learning<W, G, LEARNED>{packs_[last], lessons[last]}.template part<0, 1>();
-        attend_all(events[last], last * PACK, done);
+        attend_all(events[last], packs_[last], nets_ + last * PACK, done);
         return done;
     }
 
     // True if a replica is finished.
-    bool attend_all(const Events& events, int offset, std::int64_t done) {
+    __attribute__((noinline)) bool attend_all(const Events& events, Lanes<W, G>& pack, Net* nets, std::int64_t done) {
         bool ended = false;
         for (unsigned left = events.wrong | events.period_end; left; left &= left - 1) {
-            const int bit = __builtin_ctz(left), l = offset + bit;
-            attend(l, (events.wrong >> bit) & 1, (events.not_finite >> bit) & 1, nets_[l].net_steps + done);
-            if (nets_[l].verdict == Verdict::RUNNING) continue;
+            const int lane = __builtin_ctz(left);
+            Net& net = nets[lane];
+            const Seat seat{pack, net, lane};
+            attend(seat, (events.wrong >> lane) & 1, (events.not_finite >> lane) & 1, net.net_steps + done);
+            if (net.verdict == Verdict::RUNNING) continue;
             ended = true;
-            nets_[l].net_steps += done;
-            nets_[l].squared_error = pack(l).squared_error[l % PACK];
-            rest(l);
+            net.net_steps += done;
+            net.squared_error = pack.squared_error[lane];
+            rest(seat);
         }
         return ended;
     }
 
     // A lane at rest computes on, but sees no spike, no target and no event, and moves nothing.
-    void rest(int l) {
-        put(l, pack(l).flags, 0);
-        put(l, pack(l).steps_left, 0);
-        pack(l).waveform[l % PACK] = nullptr;
+    void rest(const Seat& seat) {
+        seat.put(seat.pack.flags, 0);
+        seat.put(seat.pack.steps_left, 0);
+        seat.pack.waveform[seat.lane] = nullptr;
     }
 
     // Most of what happens next is a coin toss to a branch predictor, so it is computed without branches; what is left as one
     // is rare, or the same for every net of a task.
-    __attribute__((noinline)) void attend(int l, bool wrong, bool not_finite, std::int64_t net_steps) {
-        Net& net = nets_[l];
+    TIMING_TASKS_INLINE void attend(const Seat& seat, bool wrong, bool not_finite, std::int64_t net_steps) {
+        Net& net = seat.net;
+        Lanes<W, G>& pack = seat.pack;
         if (not_finite) {
             net.verdict = Verdict::DIVERGED;
             return;
@@ -141,10 +158,10 @@ private:
         if (net.drawn_periods) {
             net.period += right;
             net.targets += right * net.targets_in_period;
-            if (right & (net.period < limit)) return begin_period(l);
+            if (right & (net.period < limit)) return begin_period(seat);
         } else {
-            const std::int64_t at_end = pack(l).steps_left[l % PACK] == net.steps_in_period;
-            net.period = limit - pack(l).periods_left[l % PACK] - (wrong & at_end);
+            const std::int64_t at_end = pack.steps_left[seat.lane] == net.steps_in_period;
+            net.period = limit - pack.periods_left[seat.lane] - (wrong & at_end);
             net.targets += net.period * net.targets_in_period;
         }
         // The stream has ended.
@@ -164,34 +181,25 @@ private:
         }
         net.phase = static_cast<Phase>(1 - train_next);
         net.period = 0;
-        double& squared_error = pack(l).squared_error[l % PACK];
-        put(l, pack(l).squared_error, training ? 0.0 : squared_error);
-        begin_stream(l, FIRST_STEP);
-        begin_period(l);
+        begin_stream(seat, FIRST_STEP);
+        begin_period(seat);
     }
 
     static std::int64_t pick(std::int64_t condition, std::int64_t yes, std::int64_t no) {
         return no ^ ((yes ^ no) & -condition);
     }
 
-    void put(int l, std::int64_t* row, std::int64_t value) { Register<W>::put(row + l % PACK / W * W, l % W, value); }
-    void put(int l, double* row, double value) {
-        std::int64_t bits;
-        std::memcpy(&bits, &value, sizeof bits);
-        put(l, reinterpret_cast<std::int64_t*>(row), bits);
-    }
-
-    void begin_stream(int l, std::int64_t first_step) {
-        const Net& net = nets_[l];
+    TIMING_TASKS_INLINE void begin_stream(const Seat& seat, std::int64_t first_step) {
+        const Net& net = seat.net;
         const std::int64_t training = net.phase == Phase::TRAINING;
-        put(l, pack(l).flags, net.flags | first_step | (net.training_flags & -training));
+        seat.put(seat.pack.flags, net.flags | first_step | (net.training_flags & -training));
         if (!net.drawn_periods)
-            put(l, pack(l).periods_left,
+            seat.put(seat.pack.periods_left,
                 pick(training, net.condition->training_periods, net.condition->test_periods) - net.period);
     }
 
     // The offset I(n) of the present period; NMSD tests every offset in turn.
-    std::int64_t offset(Net& net, bool refresh) {
+    TIMING_TASKS_INLINE std::int64_t offset(Net& net, bool refresh) {
         const Condition& condition = *net.condition;
         const std::int64_t* offsets = population_.offsets + condition.first_offset;
         if (condition.offsets == 1) return offsets[0];
@@ -205,24 +213,24 @@ private:
         return offsets[pick(test & exhaustive, net.test_stream, static_cast<std::int64_t>(drawn))];
     }
 
-    void begin_period(int l, bool refresh = false) {
-        Net& net = nets_[l];
+    TIMING_TASKS_INLINE void begin_period(const Seat& seat, bool refresh = false) {
+        Net& net = seat.net;
         const std::int64_t drawn = offset(net, refresh);
         net.steps_in_period = net.condition->min_interval + drawn;
         net.targets_in_period = net.dense_targets ? net.steps_in_period : 1;
-        put(l, pack(l).steps_left, net.steps_in_period);
+        seat.put(seat.pack.steps_left, net.steps_in_period);
         if (net.condition->task == Task::GTS) {
-            put(l, pack(l).input_before, static_cast<double>(drawn));
-            put(l, pack(l).input_at_end, static_cast<double>(drawn));
+            seat.put(seat.pack.input_before, static_cast<double>(drawn));
+            seat.put(seat.pack.input_at_end, static_cast<double>(drawn));
         } else if (net.condition->task != Task::PFG) {
-            put(l, pack(l).target_at_end, static_cast<double>(drawn));
+            seat.put(seat.pack.target_at_end, static_cast<double>(drawn));
         }
     }
 
-    void load(int l, const Queue::Turn& turn) {
+    void load(const Seat& seat, const Queue::Turn& turn) {
         const State& state = population_.state;
         const std::int64_t r = turn.replica;
-        Net& net = nets_[l];
+        Net& net = seat.net;
         net.replica = r;
         net.key = population_.keys[r];
         net.condition = &population_.conditions[net.key.condition];
@@ -246,37 +254,37 @@ private:
                     (net.drawn_periods ? DRAWN_PERIODS : 0) | (condition.learn_cell_state ? LEARN_CELL_STATE : 0) |
                     (condition.learn_cell_output ? LEARN_CELL_OUTPUT : 0);
         net.training_flags = TRAINING | (condition.frozen_weights ? 0 : MOVING);
-        pack(l).learning_rate[l % PACK] = condition.learning_rate;
-        pack(l).momentum[l % PACK] = condition.momentum;
-        pack(l).tolerance[l % PACK] = condition.tolerance;
-        pack(l).input_before[l % PACK] = pack(l).target_before[l % PACK] = 0.0;
-        pack(l).input_at_end[l % PACK] = spikes && !dense;
-        pack(l).target_at_end[l % PACK] = spikes;
+        seat.pack.learning_rate[seat.lane] = condition.learning_rate;
+        seat.pack.momentum[seat.lane] = condition.momentum;
+        seat.pack.tolerance[seat.lane] = condition.tolerance;
+        seat.pack.input_before[seat.lane] = seat.pack.target_before[seat.lane] = 0.0;
+        seat.pack.input_at_end[seat.lane] = spikes && !dense;
+        seat.pack.target_at_end[seat.lane] = spikes;
         // Counting down from min_interval to 1 reads the targets first to last.
         static_assert(sizeof(std::ptrdiff_t) == 8);
-        pack(l).waveform[l % PACK] = spikes ? nullptr : population_.targets + condition.first_target - 1;
-        begin_stream(l, net.period == 0 && state.step[r] == 0 ? FIRST_STEP : 0);
-        begin_period(l, true);
-        pack(l).period_length[l % PACK] = net.steps_in_period;
+        seat.pack.waveform[seat.lane] = spikes ? nullptr : population_.targets + condition.first_target - 1;
+        begin_stream(seat, net.period == 0 && state.step[r] == 0 ? FIRST_STEP : 0);
+        begin_period(seat, true);
+        seat.pack.period_length[seat.lane] = net.steps_in_period;
         if (!net.drawn_periods) net.targets -= net.period * net.targets_in_period;  // the countdown has them
-        pack(l).steps_left[l % PACK] -= state.step[r];
-        pack(l).y[l % PACK] = state.cell_output[r];
-        pack(l).s[l % PACK] = state.cell_state[r];
-        pack(l).squared_error[l % PACK] = state.squared_error[r];
+        seat.pack.steps_left[seat.lane] -= state.step[r];
+        seat.pack.y[seat.lane] = state.cell_output[r];
+        seat.pack.s[seat.lane] = state.cell_state[r];
+        seat.pack.squared_error[seat.lane] = state.squared_error[r];
         for (int w = 0; w < WEIGHTS; ++w) {
-            pack(l).weight[w][l % PACK] = state.weights[r * WEIGHTS + w];
-            pack(l).delta[w][l % PACK] = state.deltas[r * WEIGHTS + w];
+            seat.pack.weight[w][seat.lane] = state.weights[r * WEIGHTS + w];
+            seat.pack.delta[w][seat.lane] = state.deltas[r * WEIGHTS + w];
         }
-        for (int w = 0; w < TRACES; ++w) pack(l).trace[w][l % PACK] = state.traces[r * TRACES + w];
+        for (int w = 0; w < TRACES; ++w) seat.pack.trace[w][seat.lane] = state.traces[r * TRACES + w];
     }
 
-    void unload(int l) {
+    void unload(const Seat& seat) {
         const State& state = population_.state;
-        Net& net = nets_[l];
+        Net& net = seat.net;
         const std::int64_t r = net.replica;
         if (!net.drawn_periods && net.verdict == Verdict::RUNNING) {
             net.period = (net.phase == Phase::TRAINING ? net.condition->training_periods : net.condition->test_periods) -
-                         pack(l).periods_left[l % PACK];
+                         seat.pack.periods_left[seat.lane];
             net.targets += net.period * net.targets_in_period;
         }
         state.verdict[r] = static_cast<std::int64_t>(net.verdict);
@@ -289,18 +297,18 @@ private:
         state.test_size[r] = net.test_size;
         state.net_steps[r] = net.net_steps;
         const bool running = net.verdict == Verdict::RUNNING;
-        state.step[r] = running ? net.steps_in_period - pack(l).steps_left[l % PACK] : 0;
-        state.cell_output[r] = running ? pack(l).y[l % PACK] : 0.0;
-        state.cell_state[r] = running ? pack(l).s[l % PACK] : 0.0;
-        state.squared_error[r] = running ? pack(l).squared_error[l % PACK] : net.squared_error;
+        state.step[r] = running ? net.steps_in_period - seat.pack.steps_left[seat.lane] : 0;
+        state.cell_output[r] = running ? seat.pack.y[seat.lane] : 0.0;
+        state.cell_state[r] = running ? seat.pack.s[seat.lane] : 0.0;
+        state.squared_error[r] = running ? seat.pack.squared_error[seat.lane] : net.squared_error;
         for (int w = 0; w < WEIGHTS; ++w) {
-            state.weights[r * WEIGHTS + w] = pack(l).weight[w][l % PACK];
-            state.deltas[r * WEIGHTS + w] = pack(l).delta[w][l % PACK];
+            state.weights[r * WEIGHTS + w] = seat.pack.weight[w][seat.lane];
+            state.deltas[r * WEIGHTS + w] = seat.pack.delta[w][seat.lane];
         }
-        for (int w = 0; w < TRACES; ++w) state.traces[r * TRACES + w] = running ? pack(l).trace[w][l % PACK] : 0.0;
+        for (int w = 0; w < TRACES; ++w) state.traces[r * TRACES + w] = running ? seat.pack.trace[w][seat.lane] : 0.0;
         if (running) queue_.give_back(r, net.net_steps);
         net.replica = -1;
-        rest(l);
+        rest(seat);
     }
 
     const Population& population_;

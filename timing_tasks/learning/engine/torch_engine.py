@@ -161,7 +161,7 @@ class _Run:
         n.traces[:, :GATE_TRACES] = torch.where(training.unsqueeze(1), traces, 0.0)
         n.cell_state.copy_(torch.where(active, s, n.cell_state))
         n.cell_output.copy_(torch.where(active, y, n.cell_output))
-        n.squared_error += torch.where(active, error**2, 0.0)
+        n.squared_error.copy_(torch.where(training, 0.0, torch.where(active, n.squared_error + error**2, n.squared_error)))
         n.net_steps += active
         self._follow(active, training, at_end, wrong, ~error.isfinite())
 
@@ -183,7 +183,6 @@ class _Run:
         n.training_streams += trained
         n.test_stream.copy_(torch.where(trained, 0, n.test_stream + (tested & ~wrong)))
         n.targets.copy_(torch.where(trained, 0, n.targets))
-        n.squared_error.copy_(torch.where(trained, 0.0, n.squared_error))
         solved = tested & ~wrong & (n.test_stream == self.test_streams)
         spent = (n.training_streams >= self.budget_training_streams) | (n.net_steps >= self.budget_net_steps)
         unsolved = tested & wrong & spent
