@@ -98,7 +98,10 @@ def experiment(config: DictConfig) -> Experiment:
         raise ConfigurationError("engine.name", engine, " or ".join(ENGINES))
     if threads is not None:
         check_whole("engine.threads", threads, 1, 4096)
-    check_whole("trainer.devices", values["trainer"]["devices"], 1, 1)
+    trainer = values["trainer"]
+    if trainer["accelerator"] != "cpu":
+        raise ConfigurationError("trainer.accelerator", trainer["accelerator"], "cpu")
+    check_whole("trainer.devices", trainer["devices"], 1, 1)
     return Experiment(
         name=values["name"],
         conditions=conditions,
@@ -106,7 +109,7 @@ def experiment(config: DictConfig) -> Experiment:
         seed=values["seed"],
         engine=engine,
         threads=threads,
-        trainer=values["trainer"],
+        trainer=trainer,
         output=_output(values, conditions, engine),
         protocol=conditions[0].protocol.name,
         budget=values["budget"]["name"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -126,14 +127,22 @@ def _keys(experiment: Experiment) -> dict[tuple[str, ...], tuple[int, int]]:
 
 @functools.cache
 def commit() -> str:
-    """The commit of the checkout that this code is in, with `+` if it has been changed; `unknown` outside a checkout."""
-    here = Path(timing_tasks.__file__).resolve().parent
+    """The commit of the checkout that the code, or the script that runs, comes from; `unknown` without one.
 
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+    A `+` says that the code that runs is not that commit's: the checkout has been changed, or another state of it installed.
+    """
+    package = Path(timing_tasks.__file__).resolve().parent
 
-    try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", str(here))
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+    def git(folder: Path, *arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    for folder in (package, Path(sys.argv[0]).resolve().parent):
+        try:
+            source = Path(git(folder, "rev-parse", "--show-toplevel")) / package.name
+            same = all((source / f.relative_to(package)).read_bytes() == f.read_bytes() for f in package.rglob("*.py"))
+            changed = not same or git(source, "status", "--porcelain", "--", ".")
+            return git(source, "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+        except (OSError, subprocess.CalledProcessError):
+            continue
+    return "unknown"
