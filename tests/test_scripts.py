@@ -65,7 +65,11 @@ MISTAKES = [
     ("protocol.momentum=1", "protocol.momentum", "not including, 1"),
     ("protocol.momentum=-0.1", "protocol.momentum", "not including, 1"),
     ("protocol=papers", "protocol", "exchanged_biases, printed"),
-    ("task=lsd", "task", "msd, nmsd"),
+    ("task=lsd", "task", "gts, msd, nmsd, pfg"),
+    ("task=pfg task.waveform=saw", "task.waveform", "cos, tri, rect"),
+    ("task=pfg task.period=0", "task.period", "from 1"),
+    ("task=pfg task.offsets=[0]", "task.offsets", "task.period"),
+    ("forget_gate=none", "forget_gate", "true or false"),
     ("engine=cuda", "engine", "native, torch"),
     ("engine.threads=0", "engine.threads", "from 1"),
     ("seed=-1", "seed", "from 0"),
@@ -82,7 +86,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("override", "key", "allowed"), MISTAKES, ids=[m[0] for m in MISTAKES])
 def test_a_mistake_is_told_in_one_line_and_nothing_is_written(override: str, key: str, allowed: str, tmp_path: Path):
-    done = run(str(ROOT / "reproduce" / "condition.py"), override, cwd=tmp_path)
+    done = run(str(ROOT / "reproduce" / "condition.py"), *override.split(), cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
@@ -109,6 +113,22 @@ def test_more_replicas_keep_the_rows_that_are_there(tmp_path: Path):
     assert run(*arguments, "replicas=5", cwd=tmp_path).returncode == 0
     assert rows(tmp_path / "o")[:2] == few
     assert len(rows(tmp_path / "o")) == 5
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        ("task=gts task.min_interval=15 task.offsets=[0]", "GTS"),
+        ("task=gts task.offsets=[0,1] forget_gate=false", "GTS"),
+        ("task=pfg task.waveform=cos task.period=12", "PFG"),
+        ("task=msd task.offsets=[0,1,2] output_activation=identity", "MSD"),
+    ],
+)
+def test_every_task_can_be_run(overrides: str, line: str, tmp_path: Path):
+    done = run(str(ROOT / "reproduce" / "condition.py"), *overrides.split(), *QUICK, "output=o", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert line in done.stdout
+    assert {row["forget_gate"] for row in rows(tmp_path / "o")} == {"false" if "forget_gate=false" in overrides else "true"}
 
 
 def test_a_changed_protocol_says_so_in_every_row(tmp_path: Path):

@@ -3,13 +3,16 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.test_results import row
-from timing_tasks.tables import Published, markdown, read_published, show, spike_table
+from timing_tasks.tables import Published, comparison, markdown, read_published, show
 
 DATA = Path(__file__).parent.parent / "reproduce" / "published" / "table1.csv"
 
 
 def rows(peepholes: str, *streams: str, status: str = "solved"):
-    return [row(k, peepholes=peepholes, training_streams=s, status=status, protocol="p") for k, s in enumerate(streams)]
+    return [
+        row(k, peepholes=peepholes, forget_gate="true", training_streams=s, status=status, protocol="p")
+        for k, s in enumerate(streams)
+    ]
 
 
 def test_the_published_values_are_data_and_say_that_nobody_checked_them():
@@ -21,7 +24,7 @@ def test_the_published_values_are_data_and_say_that_nobody_checked_them():
 
 
 def test_a_table_sets_the_papers_values_beside_ours():
-    table = spike_table(
+    table = comparison(
         "T",
         rows("false", "150000", "170000") + rows("true", "9000000", "9000000", status="unsolved"),
         read_published(DATA),
@@ -48,14 +51,23 @@ def test_a_table_sets_the_papers_values_beside_ours():
 
 def test_a_verified_value_carries_no_question_mark():
     value = Published("1", "nmsd", "10", "0 1", "", "false", "100", "160", "14", "", "", "130", "", "true")
-    table = spike_table("T", rows("false", "150000"), [value])
+    table = comparison("T", rows("false", "150000"), [value])
     assert table.lines[0][4:6] == ("100", "160 ± 14")
     assert "recalled" not in markdown(table)
 
 
 def test_the_terminal_shows_every_value_on_one_line():
-    table = spike_table("T", rows("false", "150000", "170000"), read_published(DATA))
+    table = comparison("T", rows("false", "150000", "170000"), read_published(DATA))
     console = Console(width=112, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     show(table, console)
     line = next(line for line in console.export_text().splitlines() if "NMSD" in line)
     assert line.split() == " ".join(table.lines[0]).split()
+
+
+def test_nets_without_forget_gate_and_waveforms_have_lines_of_their_own():
+    some = [
+        row(0, task="pfg", offsets="", waveform="cos", peepholes="true", forget_gate=gate, rmse="0.1") for gate in ("true", "false")
+    ]
+    table = comparison("T", some, [])
+    assert [line[2:4] for line in table.lines] == [("cos", "peephole"), ("cos", "peephole, no forget gate")]
+    assert table.header[2] == "I(n) or shape"

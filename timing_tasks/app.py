@@ -48,34 +48,39 @@ def _end(error: UserError) -> None:
 
 
 def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
-    """Raise ConfigurationError for an override that Hydra would answer with many lines."""
+    """Raise UserError for the first override that Hydra would answer with many lines."""
+    groups = {path.name for path in configs.iterdir() if path.is_dir()}
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(configs)):
         plain = hydra.compose(name)
-        groups = {path.name for path in configs.iterdir() if path.is_dir()}
-        for override in overrides:
-            if "=" not in override:
+        chosen: list[str] = []  # options of groups; they decide which keys there are
+        for override in sorted(overrides, key=lambda o: o.partition("=")[0] not in groups):
+            key, equals, value = override.partition("=")
+            if not equals:
                 raise UserError(f"{override!r}: not of the form key=value")
-            key, value = override.split("=", 1)
-            bare = key.lstrip("+~")
-            try:
-                hydra.compose(name, overrides=[override])
-            except (HydraException, OmegaConfBaseException) as error:
-                if bare in groups and bare in plain:
-                    options = sorted(path.stem for path in (configs / bare).glob("*.yaml"))
-                    raise ConfigurationError(bare, value, f"one of {', '.join(options)}") from None
-                known = _keys(plain)
-                if bare not in known:
-                    near = difflib.get_close_matches(bare, known, n=1)
-                    parent = [other for other in known if other.rpartition(".")[0] == bare.rpartition(".")[0]]
-                    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(parent or sorted(plain))}"
-                    raise ConfigurationError(bare, value, f"no such key; {hint}") from None
-                raise ConfigurationError(bare, value, _first_line(error)) from None
             if key.startswith(("+", "~")):
                 raise ConfigurationError(key, value, "keys can be changed, not added or removed")
-        try:
-            hydra.compose(name, overrides=overrides)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(_first_line(error)) from None
+            is_option = key in groups and key in plain
+            try:
+                composed = hydra.compose(name, overrides=[*chosen, override])
+            except (HydraException, OmegaConfBaseException) as error:
+                if is_option:
+                    options = sorted(path.stem for path in (configs / key).glob("*.yaml"))
+                    raise ConfigurationError(key, value, f"one of {', '.join(options)}") from None
+                known = _keys(plain)
+                if key not in known:
+                    raise ConfigurationError(key, value, f"no such key; {_hint(key, known)}") from None
+                raise ConfigurationError(key, value, _first_line(error)) from None
+            if is_option:
+                chosen.append(override)
+                plain = composed
+
+
+def _hint(key: str, known: list[str]) -> str:
+    if near := difflib.get_close_matches(key, known, n=1, cutoff=0.75):
+        return f"did you mean {near[0]}?"
+    parent = key.rpartition(".")[0]
+    beside = [other for other in known if other.rpartition(".")[0] == parent]
+    return f"there are {', '.join(beside or [other for other in known if '.' not in other])}"
 
 
 def _first_line(error: Exception) -> str:

@@ -84,6 +84,7 @@ def experiment(config: DictConfig) -> Experiment:
             protocol=_protocol(values["protocol"], task),
             budget=_budget(values["budget"], task),
             peepholes=with_peepholes,
+            forget_gate=values["forget_gate"],
             output_activation=_output_activation(values["output_activation"], task),
             initial_state=values["initial_state"]["name"],
             recipe=values["recipe"]["name"],
@@ -121,10 +122,12 @@ def _task(entry: Mapping[str, Any]) -> Task:
     name = values.pop("name", None)
     if name not in TASKS:
         raise ConfigurationError("task", name, f"one of {', '.join(TASKS)}")
-    allowed = {"min_interval", "offsets", "tolerance"}
+    allowed = {"period", "waveform", "tolerance"} if name == "pfg" else {"min_interval", "offsets", "tolerance"}
     for key in values:
         if key not in allowed:
             raise ConfigurationError(f"task.{key}", values[key], f"no such key; there are {', '.join(sorted(allowed))}")
+    if name == "pfg":
+        return Task(name=name, min_interval=values.pop("period"), **values)
     offsets = values.pop("offsets")
     if not isinstance(offsets, list):
         raise ConfigurationError("task.offsets", offsets, "a list of whole numbers, such as [0,1]")
@@ -170,7 +173,7 @@ def _output_activation(value: Any, task: Task) -> str:
         raise ConfigurationError("output_activation", value, "auto, sigmoid or identity")
     if value != "auto":
         return str(value)
-    return "identity" if task.name != "gts" and max(task.offsets) > 1 else "sigmoid"
+    return "identity" if task.name == "pfg" or (task.name != "gts" and max(task.offsets) > 1) else "sigmoid"
 
 
 def _output(values: Mapping[str, Any], conditions: Sequence[Condition], engine: str) -> Path:

@@ -34,6 +34,6 @@ def table(config: DictConfig, title: str, published: Path) -> None:
     except KeyboardInterrupt:
         console.print("stopped; the same command goes on from here")
         raise SystemExit(130) from None
-    result = tables.spike_table(title, rows, values)
+    result = tables.comparison(title, rows, values)
     (described.output / "table.md").write_text(tables.markdown(result), encoding="utf-8")
     tables.show(result, console)

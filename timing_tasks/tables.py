@@ -52,12 +52,12 @@ def read_published(path: Path) -> list[Published]:
         return [Published(**line) for line in csv.DictReader(file)]
 
 
-def spike_table(title: str, rows: Sequence[Row], published: Sequence[Published]) -> Table:
-    """A table of spike tasks: for each condition, without and with peepholes, the paper's values and ours.
+def comparison(title: str, rows: Sequence[Row], published: Sequence[Published]) -> Table:
+    """For each task, net by net, the paper's values and ours.
 
     Args:
         title: of the table.
-        rows: at least one for every line; conditions stand in the order of their first rows.
+        rows: at least one for every line; tasks stand in the order of their first rows.
         published: the paper's values; conditions that are not among them have none.
     """
     paper: dict[tuple[str, ...], Published] = {(p.task, p.interval, p.offsets, p.waveform, p.peepholes): p for p in published}
@@ -65,37 +65,29 @@ def spike_table(title: str, rows: Sequence[Row], published: Sequence[Published])
     for row in rows:
         conditions.setdefault(row.condition, []).append(row)
     lines, cut_short, unverified = [], [], False
-    tasks = list(dict.fromkeys((key[:4]) for key in conditions))
-    for task in tasks:
-        for key in sorted((k for k in conditions if k[:4] == task), key=lambda k: k[4]):
-            summary = summarise(conditions[key])
-            value = paper.get(key[:5])
+    for task in dict.fromkeys(key[:4] for key in conditions):
+        for some in sorted((s for key, s in conditions.items() if key[:4] == task), key=lambda s: s[0].peepholes):
+            first, summary = some[0], summarise(some)
+            net = ("peephole" if first.peepholes == "true" else "LSTM") + (
+                "" if first.forget_gate == "true" else ", no forget gate"
+            )
+            value = paper.get((*task, first.peepholes)) if first.forget_gate == "true" else None
             unverified |= value is not None and value.verified != "true"
-            net = "peephole" if key[4] == "true" else "LSTM"
-            name = f"{key[0].upper()} F={key[1]} {{{key[2].replace(' ', ',')}}} {net}"
+            asked = first.waveform or "{" + first.offsets.replace(" ", ",") + "}"
             if math.isfinite(summary.censored_at):
+                given_up = summary.nets - summary.solved - summary.diverged
                 cut_short.append(
-                    f"{name}: {summary.nets - summary.solved - summary.diverged} nets given up, the first after "
+                    f"{first.task.upper()} F={first.interval} {asked} {net}: {given_up} nets given up, the first after "
                     f"{_thousands(summary.censored_at)}·10³ streams"
                 )
-            lines.append((key[0].upper(), key[1], "{" + key[2].replace(" ", ",") + "}", net, *_paper(value), *_ours(summary)))
+            lines.append((first.task.upper(), first.interval, asked, net, *_paper(value), *_ours(summary)))
     notes = [f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. Training streams in thousands."]
     if unverified:
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
     if cut_short:
         notes.append("Cut short by the budget: " + "; ".join(cut_short) + ".")
-    header = (
-        "task",
-        "F",
-        "I(n)",
-        "net",
-        "paper %",
-        "paper streams",
-        "solved",
-        "% (95% interval)",
-        "streams, mean ± s.d.",
-        "median",
-    )
+    asked = "I(n)" if all(row.offsets for row in rows) else "I(n) or shape"
+    header = ("task", "F", asked, "net", "paper %", "paper streams", "solved", "% (95% interval)", "streams, mean ± s.d.", "median")
     return Table(title, header, tuple(lines), tuple(notes))
 
 
@@ -140,7 +132,9 @@ def show(table: Table, console: Console) -> None:
     """The table in a terminal."""
     rich = RichTable(title=table.title, box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.header:
-        rich.add_column(column, justify="left" if column in ("task", "I(n)", "net", "engine") else "right", no_wrap=True)
+        rich.add_column(
+            column, justify="left" if column in ("task", "I(n)", "I(n) or shape", "net", "engine") else "right", no_wrap=True
+        )
     for line in table.lines:
         rich.add_row(*line)
     console.print(rich)
