@@ -58,7 +58,7 @@ def test_a_verified_value_carries_no_question_mark():
 
 def test_the_terminal_shows_every_value_on_one_line():
     table = comparison("T", rows("false", "150000", "170000"), read_published(DATA))
-    console = Console(width=112, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=132, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     show(table, console)
     line = next(line for line in console.export_text().splitlines() if "NMSD" in line)
     assert line.split() == " ".join(table.lines[0]).split()

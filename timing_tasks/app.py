@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
         configs: the folder of the configs.
     """
     name = Path(script).stem
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     arguments = sys.argv[1:]
     try:
         if not any(argument.startswith("-") for argument in arguments):  # Hydra's own flags are Hydra's to answer for

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 import timing_tasks
 from timing_tasks.condition import Budget, Condition, Protocol, check_whole
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.learning.engine import ENGINES
+from timing_tasks.learning.engine import available
 from timing_tasks.tasks import TASKS, Task
 
 _READINGS = ("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias")
@@ -95,14 +95,13 @@ def experiment(config: DictConfig) -> Experiment:
     check_whole("replicas", values["replicas"], 1, 1_000_000)
     check_whole("seed", values["seed"], 0, 2**32 - 1)
     engine, threads = values["engine"]["name"], values["engine"]["threads"]
-    if engine not in ENGINES:
-        raise ConfigurationError("engine.name", engine, " or ".join(ENGINES))
     if threads is not None:
         check_whole("engine.threads", threads, 1, 4096)
     trainer = values["trainer"]
     if trainer["accelerator"] != "cpu":
         raise ConfigurationError("trainer.accelerator", trainer["accelerator"], "cpu")
     check_whole("trainer.devices", trainer["devices"], 1, 1)
+    engine = available(engine)  # last: it may warn
     return Experiment(
         name=values["name"],
         conditions=conditions,

@@ -34,11 +34,12 @@ def run(experiment: Experiment, announce: Callable[[str], None] = lambda text: N
     folder = ResultsFolder(experiment.output, experiment.identity)
     keys = _keys(experiment)
     with folder.opened() as rows:
-        there = {row.replica_key for row in rows}
+        there = {row.replica_key: row for row in rows}
         missing = [place for key, place in keys.items() if key not in there]
+        before = [(keys[key][0], row.status) for key, row in there.items() if key in keys]
         announce(f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else ""))
         if missing:
-            _train(experiment, folder, missing)
+            _train(experiment, folder, missing, before)
         everything = folder.finish(keys)
         wanted = [row for row in everything if row.replica_key in keys]
         if len(wanted) < len(keys):
@@ -46,7 +47,8 @@ def run(experiment: Experiment, announce: Callable[[str], None] = lambda text: N
         return wanted
 
 
-def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]]) -> None:
+def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, str]]) -> None:
+    """Train the replicas at the places `missing`; `before` has condition and status of those that are finished already."""
     import lightning as L
     from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -61,7 +63,6 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
     checkpoints = Checkpoints(folder.checkpoints)
     writer = RowWriter(folder, lambda index, state: _row(population, index, state, engine.name))
     logger = TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False)
-    done = len(experiment.conditions) * experiment.replicas - len(missing)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -71,7 +72,7 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
             max_epochs=1,
             max_steps=-1,
             logger=logger,
-            callbacks=[writer, TensorBoardCurves(experiment), checkpoints, PopulationProgress(done)],
+            callbacks=[writer, TensorBoardCurves(experiment, before), checkpoints, PopulationProgress(len(before))],
             enable_checkpointing=True,
             enable_model_summary=False,
             num_sanity_val_steps=0,

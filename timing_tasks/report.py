@@ -10,7 +10,7 @@ from rich.console import Console
 from timing_tasks import experiment, tables
 from timing_tasks.config import experiment as checked
 
-_WIDTH = 112  # of the widest table; narrower terminals wrap its lines
+_WIDTH = 132  # of the widest table; narrower terminals wrap its lines
 
 
 def table(config: DictConfig, title: str, published: Path) -> None:

@@ -308,6 +308,12 @@ def test_arrays_that_do_not_fit_are_refused():
             native.run(people, broken, 1)
 
 
+def test_without_a_native_build_the_torch_engine_serves_with_a_warning(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match="without its native engine"):
+        assert create("native").name == "torch"
+
+
 def test_memory_of_a_replica_is_small():
     people = population(CONDITIONS[:1], replicas=1000)
     state = State.initial(people)

@@ -128,18 +128,20 @@ class TensorBoardCurves(L.Callback):
 
     Args:
         experiment: for the hparams.
-        seconds: between two points of a curve.
+        before: condition and status of the replicas that were finished before this fit; they count in the fractions.
+        seconds: at most, between two points of a curve; less at the beginning, where more happens.
     """
 
-    def __init__(self, experiment: Experiment, seconds: float = 3.0) -> None:
-        self.experiment, self.seconds = experiment, seconds
-        self.last = 0.0
+    def __init__(self, experiment: Experiment, before: Sequence[tuple[int, str]] = (), seconds: float = 3.0) -> None:
+        self.experiment, self.before, self.seconds = experiment, before, seconds
+        self.start = self.last = time.monotonic()
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """A point, if it is time."""
         assert isinstance(module, OnlineModule)
-        if module.is_finished or time.monotonic() - self.last >= self.seconds:
-            self.last = time.monotonic()
+        now = time.monotonic()
+        if module.is_finished or now - self.last >= min(self.seconds, (now - self.start) / 20):
+            self.last = now
             for logger in _boards(trainer):
                 self._point(logger, module)
 
@@ -148,7 +150,6 @@ class TensorBoardCurves(L.Callback):
         assert isinstance(module, OnlineModule)
         if not module.is_finished:
             return
-        solved = module.state.verdict.numpy() == Verdict.SOLVED
         parameters = {
             "experiment": self.experiment.name,
             "protocol": self.experiment.protocol,
@@ -158,7 +159,7 @@ class TensorBoardCurves(L.Callback):
             "replicas": self.experiment.replicas,
         }
         for logger in _boards(trainer):
-            logger.log_hyperparams(parameters, {"solved fraction": float(solved.mean())})
+            logger.log_hyperparams(parameters, {"solved fraction": self._solved_fraction(module)})
 
     def _point(self, logger: TensorBoardLogger, module: OnlineModule) -> None:
         state, population = module.state, module.population
@@ -168,12 +169,20 @@ class TensorBoardCurves(L.Callback):
                 continue
             streams = int(state.training_streams.numpy()[rows].max())
             values = {
-                "solved fraction": float(np.mean(state.verdict.numpy()[rows] == Verdict.SOLVED)),
+                "solved fraction": self._solved_fraction(module, position),
                 "median training stream size": float(np.median(state.training_size.numpy()[rows])),
                 "median test stream size": float(np.median(state.test_size.numpy()[rows])),
             }
             for name, value in values.items():
                 logger.experiment.add_scalar(f"{name}/{condition}", value, streams)
+
+    def _solved_fraction(self, module: OnlineModule, position: int | None = None) -> float:
+        """Of the replicas of a condition, or of all."""
+        state, population = module.state, module.population
+        mine = np.ones(len(population), dtype=bool) if position is None else population.condition == position
+        others = [status for condition, status in self.before if position in (None, condition)]
+        solved = np.count_nonzero(state.verdict.numpy()[mine] == Verdict.SOLVED) + others.count("solved")
+        return float(solved / (np.count_nonzero(mine) + len(others)))
 
 
 def _boards(trainer: L.Trainer) -> Sequence[TensorBoardLogger]:

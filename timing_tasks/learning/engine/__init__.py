@@ -9,12 +9,13 @@ from typing import Protocol
 
 import torch
 
+from timing_tasks.condition import check_whole
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.engine.population import Population, State, Verdict
 
 ENGINES = ("native", "torch")
 
-__all__ = ["ENGINES", "Engine", "Population", "State", "Verdict", "create"]
+__all__ = ["ENGINES", "Engine", "Population", "State", "Verdict", "available", "create"]
 
 
 class Engine(Protocol):
@@ -30,8 +31,26 @@ class Engine(Protocol):
         """
 
 
+def available(name: str) -> str:
+    """The engine that can serve for one of ENGINES: itself, or, with a warning, `torch` for a `native` that was not built.
+
+    Raises:
+        ConfigurationError: an unknown name.
+    """
+    if name not in ENGINES:
+        raise ConfigurationError("engine", name, " or ".join(ENGINES))
+    if name == "native" and importlib.util.find_spec("_timing_tasks_native") is None:
+        warnings.warn(
+            "timing-tasks was installed without its native engine (no C++ compiler was found): using the torch engine, which is "
+            "hundreds of times slower. Install a C++ compiler and reinstall to get it.",
+            stacklevel=2,
+        )
+        return "torch"
+    return name
+
+
 def create(name: str, threads: int | None = None, device: torch.device | str = "cpu") -> Engine:
-    """The engine of a name. Without a native build, `native` warns once and gives the torch engine.
+    """The engine of a name, or the one that can serve for it, see `available`.
 
     Args:
         name: one of ENGINES.
@@ -41,22 +60,14 @@ def create(name: str, threads: int | None = None, device: torch.device | str = "
     Raises:
         ConfigurationError: an unknown name, or threads below 1.
     """
-    if name not in ENGINES:
-        raise ConfigurationError("engine", name, " or ".join(ENGINES))
+    name = available(name)
     if threads is None:
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not isinstance(threads, int) or isinstance(threads, bool) or not 1 <= threads <= 4096:
-        raise ConfigurationError("engine.threads", threads, "a whole number from 1 to 4096")
-    if name == "native" and importlib.util.find_spec("_timing_tasks_native") is not None:
+    check_whole("engine.threads", threads, 1, 4096)
+    if name == "native":
         from timing_tasks.learning.engine.native import NativeEngine
 
         return NativeEngine(threads)
-    if name == "native":
-        warnings.warn(
-            "timing-tasks was installed without its native engine (no C++ compiler was found): using the torch engine, which is "
-            "hundreds of times slower. Install a C++ compiler and reinstall to get it.",
-            stacklevel=2,
-        )
     from timing_tasks.learning.engine.torch_engine import TorchEngine
 
     return TorchEngine(device)
