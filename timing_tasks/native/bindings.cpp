@@ -44,7 +44,7 @@ Population population(const Bytes& conditions, const Integers& offsets, const Re
         const Condition& r = records[c];
         const bool periodic = r.task == Task::PFG;
         if (r.task < Task::NMSD || r.task > Task::PFG) throw std::invalid_argument("conditions: unknown task");
-        if (r.offsets < 1 || r.first_offset < 0 || r.first_offset + r.offsets > static_cast<std::int64_t>(offsets.size()))
+        if (r.offsets < 1 || r.offsets > 65536 || r.first_offset < 0 || r.first_offset + r.offsets > static_cast<std::int64_t>(offsets.size()))
             throw std::invalid_argument("conditions: offsets out of range");
         for (std::int64_t k = 0; k < r.offsets; ++k)
             if (r.min_interval + offsets.data()[r.first_offset + k] < 1)

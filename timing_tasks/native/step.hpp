@@ -48,11 +48,10 @@ struct Events {
 // Values are 0 in lanes that do not train.
 template <int W, int G>
 struct Lesson {
-    Real<W, G> x, y_old, s_seen, y, s_seen_new;  // what the weights' inputs were
-    Real<W, G> f, by_i, by_f, by_c;              // how the traces change
-    Real<W, G> at_k, at_o, at_s;                 // learning rate * (-dE/d net input) of output unit and output gate, -dE/ds
-    Real<W, G> momentum;
-    Mask<W, G> keep, moving;
+    Real<W, G> x, y_old, s_seen;  // what the weights' inputs were, but for y(t) and s(t), which still stand in the pack
+    Real<W, G> f, by_i, by_f, by_c;  // how the traces change
+    Real<W, G> at_k, at_o, at_s;     // learning rate * (-dE/d net input) of output unit and output gate, -dE/ds
+    Mask<W, G> training, sees_s, keep, moving;
     Real<W, G> from_s0, from_y0, at_y0;          // LEARNED: the first step's own terms
     Mask<W, G> learn_s0, learn_y0;
 };
@@ -61,7 +60,7 @@ struct Lesson {
 template <int W, int G>
 Lesson<W, G> nothing_to_learn() {
     Lesson<W, G> lesson{};
-    lesson.f = lesson.momentum = Real<W, G>::filled(1.0);
+    lesson.f = Real<W, G>::filled(1.0);
     lesson.keep = ~lesson.keep;
     return lesson;
 }
@@ -81,7 +80,8 @@ struct Learning {
     template <int SLICE>
     TIMING_TASKS_INLINE void slice() const {
         constexpr int g = SLICE / 4;
-        const R momentum = one(lesson.momentum, g), f = one(lesson.f, g), at_s = one(lesson.at_s, g);
+        const R momentum = select(one(lesson.training, g), R::load(n.momentum + g * W), R::filled(1.0));
+        const R f = one(lesson.f, g), at_s = one(lesson.at_s, g);
         const R x = one(lesson.x, g), y_old = one(lesson.y_old, g);
         const Mask<W, 1> keep = one(lesson.keep, g), moving = one(lesson.moving, g);
         const auto descend = [&](int w, const R& downhill) __attribute__((always_inline)) {
@@ -97,12 +97,12 @@ struct Learning {
         const auto through_s = [&](int w, const R& change) __attribute__((always_inline)) { descend(w, at_s * carry(w, change)); };
         if constexpr (SLICE % 4 == 0) {
             const R at_k = one(lesson.at_k, g), at_o = one(lesson.at_o, g);
-            descend(W_KH, at_k * one(lesson.y, g));
+            descend(W_KH, at_k * only(one(lesson.training, g), R::load(n.y + g * W)));
             descend(B_K, at_k);
             descend(W_OX, at_o * x);
             descend(W_OH, at_o * y_old);
             descend(B_O, at_o);
-            descend(P_O, at_o * one(lesson.s_seen_new, g));
+            descend(P_O, at_o * only(one(lesson.sees_s, g), R::load(n.s + g * W)));
             if constexpr (LEARNED) {
                 const R to_s0 = at_s * carry(S_0, one(lesson.from_s0, g));
                 const R to_y0 = fma(at_s, carry(Y_0, one(lesson.from_y0, g)), one(lesson.at_y0, g));
@@ -173,7 +173,8 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     lesson.x = x;
     lesson.y_old = only(training, y_old);
     lesson.s_seen = only(training, s_seen);
-    lesson.momentum = select(training, R::load(n.momentum), R::filled(1.0));
+    lesson.training = training;
+    lesson.sees_s = training & peepholes;
     lesson.keep = training & ~first;
     lesson.moving = is(MOVING);
 
@@ -195,14 +196,12 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     lesson.by_f = only(training, s_old * fma(-f, f, f));
     lesson.by_c = only(training, i);
     const R s_seen_new = only(peepholes, s);
-    lesson.s_seen_new = only(training, s_seen_new);
     meanwhile.template part<2>();
     const R exp_o = one_plus_exp_minus(fma(weight(P_O), s_seen_new, before_o));
     meanwhile.template part<3>();
     const R o = R::filled(1.0) / exp_o;
     const R y = o * s;
     y.store(n.y);
-    lesson.y = only(training, y);
     const R net_k = fma(weight(W_KH), y, weight(B_K));
     meanwhile.template part<4>();
     const R exp_k = one_plus_exp_minus(net_k);

@@ -48,6 +48,8 @@ public:
     }
 
 private:
+    static constexpr int MOST_AHEAD = 16;
+
     // What only the stream logic of a lane needs.
     struct Net {
         std::int64_t replica = -1;  // -1: an idle lane
@@ -62,7 +64,7 @@ private:
         std::int64_t flags, training_flags;  // of the lane: always, and in training
         std::int64_t targets_in_period;  // all steps, or the last
         bool drawn_periods, dense_targets;
-        std::array<std::uint32_t, 4> block;
+        std::array<std::uint16_t, MOST_AHEAD> drawn;  // the offsets, by position, of the draws around the present one
     };
 
     // A lane with the net that sits there.
@@ -205,12 +207,22 @@ private:
         if (condition.offsets == 1) return offsets[0];
         const std::int64_t test = net.phase == Phase::TEST, exhaustive = single_period(condition);
         const std::int64_t drawn_test = test & ~exhaustive;
-        const std::int64_t word = pick(exhaustive, net.training_streams, net.period) % 4;
-        if (refresh | (word == 0 && !(exhaustive & test)))
-            net.block = draw_block(condition, net.key, static_cast<Purpose>(drawn_test), net.training_streams,
-                                   net.test_stream & -drawn_test, net.period);
-        const std::uint64_t drawn = (net.block[word] * static_cast<std::uint64_t>(condition.offsets)) >> 32;
-        return offsets[pick(test & exhaustive, net.test_stream, static_cast<std::int64_t>(drawn))];
+        const std::int64_t at = pick(exhaustive, net.training_streams % MOST_AHEAD, net.period % 4);
+        if (refresh | (at == 0 && !(exhaustive & test))) draw_ahead(net, drawn_test);
+        return offsets[pick(test & exhaustive, net.test_stream, net.drawn[at])];
+    }
+
+    // Draws a few at a time: several blocks where streams share them, one where a stream may end before it needs another.
+    __attribute__((noinline)) void draw_ahead(Net& net, std::int64_t test) {
+        const Condition& condition = *net.condition;
+        const bool shared = single_period(condition);
+        std::int64_t stream = net.training_streams, period = net.period;
+        std::int64_t& draw = shared ? stream : period;
+        const int ahead = shared ? MOST_AHEAD : 4;
+        draw -= draw % ahead;
+        for (int at = 0; at < ahead; draw += 4)
+            for (std::uint64_t word : draw_block(condition, net.key, static_cast<Purpose>(test), stream, net.test_stream & -test, period))
+                net.drawn[at++] = static_cast<std::uint16_t>((word * static_cast<std::uint64_t>(condition.offsets)) >> 32);
     }
 
     TIMING_TASKS_INLINE void begin_period(const Seat& seat, bool refresh = false) {
