@@ -10,7 +10,7 @@ import torch
 from tests.conftest import CONDITIONS, make_condition
 from timing_tasks.condition import Condition
 from timing_tasks.data import TimingDataModule
-from timing_tasks.errors import ConfigurationError, UserError
+from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.engine import Engine, Population, State, Verdict, create
 from timing_tasks.learning.engine.population import TRACES
 from timing_tasks.models.timing_network import WEIGHT_NAMES, TimingNetwork
@@ -249,63 +249,6 @@ def test_a_learning_rate_far_too_large_diverges(engine: Engine):
     state = State.initial(people)
     engine.run(people, state, 1000)
     assert (state.verdict == Verdict.DIVERGED).all()
-
-
-def test_any_division_into_chunks_gives_the_same_state(engine: Engine):
-    people = population(replicas=2)
-    whole, pieces = State.initial(people), State.initial(people)
-    engine.run(people, whole, 600)
-    for chunk in (1, 2, 3, 94, 0, 300, 200):
-        engine.run(people, pieces, chunk)
-    assert_same(whole, pieces)
-
-
-@needs_native
-@pytest.mark.parametrize("replicas", [1, 2, 5, 9])
-def test_same_digits_for_any_threads_instruction_set_and_company(replicas: int, monkeypatch: pytest.MonkeyPatch):
-    from timing_tasks.learning.engine.native import INSTRUCTION_SET_VARIABLE, instruction_sets
-
-    people = population(replicas=replicas)
-    reference = State.initial(people)
-    create("native", threads=1).run(people, reference, 4000)
-    assert torch.isfinite(reference.weights).all()
-    for instruction_set in instruction_sets():
-        monkeypatch.setenv(INSTRUCTION_SET_VARIABLE, instruction_set)
-        for threads in (1, 2, 3):
-            state = State.initial(people)
-            create("native", threads=threads).run(people, state, 4000)
-            assert_same(reference, state)
-    monkeypatch.delenv(INSTRUCTION_SET_VARIABLE)
-    for index in (0, len(people) // 2, len(people) - 1):  # a replica on its own
-        alone = Population.of(people.conditions, [(int(people.condition[index]), int(people.replica[index]))], 7)
-        state = State.initial(alone)
-        create("native", threads=1).run(alone, state, 4000)
-        for name, tensor in reference.tensors().items():
-            assert torch.equal(tensor[index], getattr(state, name)[0]), name
-
-
-@needs_native
-def test_an_unknown_instruction_set_is_refused(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TIMING_TASKS_INSTRUCTION_SET", "sse9")
-    with pytest.raises(UserError, match=r"one of .*portable"):
-        create("native")
-
-
-@needs_native
-def test_arrays_that_do_not_fit_are_refused():
-    people = population()
-    state = State.initial(people)
-    native = create("native", threads=1)
-    for change in ("short", "type", "counter"):
-        broken = state.clone()
-        if change == "short":
-            broken.weights = broken.weights[:-1].contiguous()
-        elif change == "type":
-            broken.weights = broken.weights.float()
-        else:
-            broken.test_stream[0] = 99
-        with pytest.raises(ValueError, match=r"weights|counter"):
-            native.run(people, broken, 1)
 
 
 def test_without_a_native_build_the_torch_engine_serves_with_a_warning(monkeypatch: pytest.MonkeyPatch):
