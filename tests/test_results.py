@@ -13,7 +13,7 @@ IDENTITY = {"experiment": "test", "version": "1", "seed": 1, "conditions": [{"ta
 
 def row(replica: int = 0, **changes: str) -> Row:
     values = dict.fromkeys(COLUMNS, "") | {"task": "nmsd", "interval": "10", "offsets": "0 1", "replica": str(replica)}
-    return Row(**values | {"seed": "1", "status": "solved", "training_streams": "5"} | changes)
+    return Row(**values | {"seed": "1", "status": "solved", "training_streams": "5", "net_steps": "9"} | changes)
 
 
 @pytest.fixture
@@ -89,6 +89,7 @@ def test_two_runs_at_once_are_refused(folder: ResultsFolder):
         (",".join(COLUMNS) + "\n1,2\n", "line 2"),
         (results._csv([row(0), row(0)], header=True), "line 3 repeats"),
         (results._csv([row(0, status="fine")], header=True), "line 2"),
+        (results._csv([row(0, training_streams="many")], header=True), "line 2"),
     ],
 )
 def test_files_that_are_not_results_are_refused(tmp_path: Path, text: str, message: str):

@@ -79,6 +79,12 @@ MISTAKES = [
     ("trainer=cluster", "trainer", "cpu"),
     ("output_activation=relu", "output_activation", "sigmoid"),
     ("peepholes=maybe", "peepholes", "true, false"),
+    ("protocol.name=printed", "protocol.name", "not changed"),
+    ("task=null", "task", "gts, msd"),
+    ("output=???", "output", "output"),
+    ("output=${nope}", "nope", "nope"),
+    ("task.tolerance=inf", "task.tolerance", "above 0"),
+    ("seed=1,2 -m", "one run at a time", "repeat"),
     ("+colour=red", "colour", "not added"),
     ("nonsense", "nonsense", "key=value"),
 ]
@@ -164,8 +170,12 @@ def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, und
         assert b"the same command goes on" in output
         assert b"Traceback" not in errors
     assert checkpoint.exists()
+    if number == signal.SIGKILL:  # and the power cut has torn the last checkpoint
+        last = checkpoint.with_name("last.ckpt")
+        last.write_bytes(last.read_bytes()[:3000])
     done = run(*arguments[1:], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert ("is damaged" in done.stderr) == (number == signal.SIGKILL)
     assert (tmp_path / "o" / "runs.csv").read_bytes() == undisturbed
 
 

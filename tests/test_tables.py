@@ -8,11 +8,11 @@ from timing_tasks.tables import Published, comparison, markdown, read_published,
 DATA = Path(__file__).parent.parent / "reproduce" / "published" / "table1.csv"
 
 
+PAPERS = {"forget_gate": "true", "output_activation": "sigmoid", "tolerance": "0.49", "protocol": "p"}
+
+
 def rows(peepholes: str, *streams: str, status: str = "solved"):
-    return [
-        row(k, peepholes=peepholes, forget_gate="true", training_streams=s, status=status, protocol="p")
-        for k, s in enumerate(streams)
-    ]
+    return [row(k, peepholes=peepholes, training_streams=s, status=status, **PAPERS) for k, s in enumerate(streams)]
 
 
 def test_the_published_values_are_data_and_say_that_nobody_checked_them():
@@ -50,7 +50,7 @@ def test_a_table_sets_the_papers_values_beside_ours():
 
 
 def test_a_verified_value_carries_no_question_mark():
-    value = Published("1", "nmsd", "10", "0 1", "", "false", "100", "160", "14", "", "", "130", "", "true")
+    value = Published("1", "nmsd", "10", "0 1", "", "false", "sigmoid", "0.49", "100", "160", "14", "", "", "130", "", "true")
     table = comparison("T", rows("false", "150000"), [value])
     assert table.lines[0][4:6] == ("100", "160 ± 14")
     assert "recalled" not in markdown(table)
@@ -71,3 +71,10 @@ def test_nets_without_forget_gate_and_waveforms_have_lines_of_their_own():
     table = comparison("T", some, [])
     assert [line[2:4] for line in table.lines] == [("cos", "peephole"), ("cos", "peephole, no forget gate")]
     assert table.header[2] == "I(n) or shape"
+
+
+def test_a_condition_that_is_not_the_papers_has_no_value_of_the_paper():
+    some = [row(0, peepholes="true", **PAPERS | {"output_activation": "identity"})]
+    table = comparison("T", some, read_published(DATA))
+    assert table.lines[0][4:6] == ("", "")
+    assert "Identity output: NMSD F=10 {0,1} peephole." in table.notes

@@ -29,6 +29,8 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
     warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     arguments = sys.argv[1:]
     try:
+        if "-m" in arguments or "--multirun" in arguments:
+            raise UserError("one run at a time; repeat the command for another seed or protocol")
         if not any(argument.startswith("-") for argument in arguments):  # Hydra's own flags are Hydra's to answer for
             _check_overrides(name, arguments, configs)
 
@@ -38,6 +40,9 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
                 main(_named_changes(config))
             except UserError as error:
                 _end(error)
+            except KeyboardInterrupt:
+                print("stopped; the same command goes on from here")
+                sys.exit(130)
 
         application()
     except UserError as error:
@@ -61,10 +66,15 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
                 raise UserError(f"{override!r}: not of the form key=value")
             if key.startswith(("+", "~")):
                 raise ConfigurationError(key, value, "keys can be changed, not added or removed")
+            if key == "name" or key.endswith(".name"):
+                raise ConfigurationError(
+                    key, value, f"a name cannot be changed; choose an option, such as {key.partition('.')[0]}=..."
+                )
             is_option = key in groups and key in plain
             try:
                 composed = hydra.compose(name, overrides=[*chosen, override])
-            except (HydraException, OmegaConfBaseException) as error:
+                OmegaConf.to_container(composed, resolve=True)
+            except (HydraException, OmegaConfBaseException, ValueError) as error:
                 if is_option:
                     options = sorted(path.stem for path in (configs / key).glob("*.yaml"))
                     raise ConfigurationError(key, value, f"one of {', '.join(options)}") from None
@@ -106,7 +116,6 @@ def _keys(config: DictConfig) -> list[str]:
 def _named_changes(config: DictConfig) -> DictConfig:
     """A protocol that an override has changed says so in its name: no row passes for one of the plain protocol."""
     changes = [o.removeprefix("protocol.") for o in HydraConfig.get().overrides.task if o.startswith("protocol.")]
-    changes = [change for change in changes if not change.startswith(("name=", "changed="))]
     if changes:
         OmegaConf.set_struct(config, False)
         config.protocol.changed = f"{config.protocol.name}({' '.join(sorted(changes))})"

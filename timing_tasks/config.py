@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 import timing_tasks
 from timing_tasks.condition import Budget, Condition, Protocol, check_whole
@@ -72,9 +73,15 @@ def experiment(config: DictConfig) -> Experiment:
     Raises:
         ConfigurationError: for the first value that cannot be used.
     """
-    values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    try:
+        values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    except OmegaConfBaseException as error:
+        raise ConfigurationError(str(error.full_key or "config"), error.value, str(error).partition("\n")[0]) from None
     _check_protocol_keys(values["protocol"])
-    tasks = [_task(entry) for entry in values.get("conditions") or [values["task"]]]
+    entries = values["conditions"] if "conditions" in values else [values["task"]]
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise ConfigurationError("conditions", entries, "a list of tasks, such as [{name: nmsd, min_interval: 10, offsets: [0,1]}]")
+    tasks = [_task(entry) for entry in entries]
     peepholes = values["peepholes"] if isinstance(values["peepholes"], list) else [values["peepholes"]]
     if not peepholes or any(not isinstance(p, bool) for p in peepholes) or len(set(peepholes)) < len(peepholes):
         raise ConfigurationError("peepholes", values["peepholes"], "true, false or [true,false]")
@@ -125,6 +132,9 @@ def _task(entry: Mapping[str, Any]) -> Task:
     for key in values:
         if key not in allowed:
             raise ConfigurationError(f"task.{key}", values[key], f"no such key; there are {', '.join(sorted(allowed))}")
+    for key in sorted(allowed - {"tolerance"}):
+        if key not in values:
+            raise ConfigurationError(f"task.{key}", None, f"needed for {name}")
     if name == "pfg":
         return Task(name=name, min_interval=values.pop("period"), **values)
     offsets = values.pop("offsets")

@@ -20,11 +20,16 @@ if TYPE_CHECKING:
     from timing_tasks.learning.engine import Population, State
 
 
-def run(experiment: Experiment, announce: Callable[[str], None] = lambda text: None) -> list[Row]:
+def run(
+    experiment: Experiment,
+    render: Callable[[list[Row]], str] | None = None,
+    announce: Callable[[str], None] = lambda text: None,
+) -> list[Row]:
     """Train every replica that has no row yet, and return the rows of all, condition by condition.
 
     Args:
         experiment: what to run.
+        render: the text of `table.md` from all rows of the folder.
         announce: told, before training starts, where everything is written to.
 
     Raises:
@@ -41,6 +46,8 @@ def run(experiment: Experiment, announce: Callable[[str], None] = lambda text: N
         if missing:
             _train(experiment, folder, missing, before)
         everything = folder.finish(keys)
+        if render is not None:
+            folder.write("table.md", render(everything))
         wanted = [row for row in everything if row.replica_key in keys]
         if len(wanted) < len(keys):
             raise ResultsError(f"{folder.rows_path}: {len(keys) - len(wanted)} replicas are missing; repeat the command")

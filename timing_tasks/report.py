@@ -9,6 +9,7 @@ from rich.console import Console
 
 from timing_tasks import experiment, tables
 from timing_tasks.config import experiment as checked
+from timing_tasks.results import Row
 
 _WIDTH = 132  # of the widest table; narrower terminals wrap its lines
 
@@ -29,11 +30,9 @@ def table(config: DictConfig, title: str, published: Path) -> None:
     described = checked(config)
     values = tables.read_published(published)
     console = Console(width=max(Console().width, _WIDTH))
-    try:
-        rows = experiment.run(described, announce=lambda text: console.print(text, highlight=False))
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from here")
-        raise SystemExit(130) from None
-    result = tables.comparison(title, rows, values)
-    (described.output / "table.md").write_text(tables.markdown(result), encoding="utf-8")
-    tables.show(result, console)
+
+    def render(rows: list[Row]) -> str:
+        return tables.markdown(tables.comparison(title, rows, values))
+
+    rows = experiment.run(described, render, announce=lambda text: console.print(text, highlight=False))
+    tables.show(tables.comparison(title, rows, values), console)

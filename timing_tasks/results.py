@@ -70,23 +70,27 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         ResultsError: other columns than this version's, a row that does not fit them, two rows of one replica.
     """
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.reader(file)
         header = next(reader, None)
         if header is None or tuple(header) != COLUMNS:
             unknown = ", ".join(sorted(set(header or ()) ^ set(COLUMNS))) or "their order"
             raise ResultsError(f"{path}: not the columns of timing-tasks {timing_tasks.__version__} (differing: {unknown})")
-        rows = []
-        seen = set()
+        rows: list[Row] = []
+        seen: set[tuple[str, ...]] = set()
         for line, cells in enumerate(reader, start=2):
-            if len(cells) != len(COLUMNS) or cells[COLUMNS.index("status")] not in STATUSES:
+            if len(cells) != len(COLUMNS) or not _is_row(row := Row(*cells)):
                 raise ResultsError(f"{path}: line {line} is not a row of results")
-            row = Row(*cells)
             if row.replica_key in seen:
                 raise ResultsError(f"{path}: line {line} repeats a replica")
             seen.add(row.replica_key)
             rows.append(row)
     return rows
+
+
+def _is_row(row: Row) -> bool:
+    numbers = (row.replica, row.seed, row.training_streams, row.net_steps)
+    return row.status in STATUSES and all(number.isdecimal() for number in numbers)
 
 
 class ResultsFolder:
@@ -110,8 +114,8 @@ class ResultsFolder:
         Raises:
             ResultsError: the folder holds another run, or rows that cannot be read, or is in use, or cannot be written.
         """
-        self.check()
         try:
+            self.check()
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / "lock").open("w")
         except OSError as error:
@@ -123,6 +127,7 @@ class ResultsFolder:
                 raise ResultsError(
                     f"output={str(self.path)!r}: another run is writing there; wait for it or choose another"
                 ) from None
+            self.check()  # again: another run may have come and gone in between
             if not self.identity_path.exists():
                 _write_whole(self.identity_path, json.dumps(self.identity, indent=1, sort_keys=True) + "\n")
             rows = self._recover()
@@ -142,7 +147,7 @@ class ResultsFolder:
                 raise ResultsError(
                     f"output={str(self.path)!r}: holds the rows of another run ({'; '.join(differing[:3])}); choose another folder"
                 )
-        elif self.rows_path.exists():
+        elif self.rows_path.exists() or self.checkpoints.exists():
             raise ResultsError(f"output={str(self.path)!r}: holds rows of unknown origin (no run.json); choose another folder")
 
     def _recover(self) -> list[Row]:
@@ -175,6 +180,10 @@ class ResultsFolder:
             if self.rows_path.exists():
                 os.truncate(self.rows_path, size)
             raise ResultsError(f"{self.rows_path}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the folder, whole or not at all."""
+        _write_whole(self.path / name, text)
 
     def finish(self, order: Iterable[tuple[str, ...]]) -> list[Row]:
         """Bring the rows, which came as the replicas finished, into an order of replica keys that is the same for every run."""

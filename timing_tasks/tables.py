@@ -26,6 +26,8 @@ class Published:
     offsets: str
     waveform: str
     peepholes: str
+    output_activation: str
+    tolerance: str
     solved_percent: str
     streams: str  # in thousands, like the deviation
     streams_deviation: str
@@ -60,18 +62,20 @@ def comparison(title: str, rows: Sequence[Row], published: Sequence[Published]) 
         rows: at least one for every line; tasks stand in the order of their first rows.
         published: the paper's values; conditions that are not among them have none.
     """
-    paper: dict[tuple[str, ...], Published] = {(p.task, p.interval, p.offsets, p.waveform, p.peepholes): p for p in published}
+    paper = {_same(value): value for value in published}
     conditions: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         conditions.setdefault(row.condition, []).append(row)
-    lines, cut_short, unverified = [], [], False
+    lines: list[tuple[str, ...]] = []
+    shown: list[Row] = []
+    cut_short, unverified = [], False
     for task in dict.fromkeys(key[:4] for key in conditions):
         for some in sorted((s for key, s in conditions.items() if key[:4] == task), key=lambda s: s[0].peepholes):
             first, summary = some[0], summarise(some)
             net = ("peephole" if first.peepholes == "true" else "LSTM") + (
                 "" if first.forget_gate == "true" else ", no forget gate"
             )
-            value = paper.get((*task, first.peepholes)) if first.forget_gate == "true" else None
+            value = paper.get(_same(first)) if first.forget_gate == "true" else None
             unverified |= value is not None and value.verified != "true"
             asked = first.waveform or "{" + first.offsets.replace(" ", ",") + "}"
             if math.isfinite(summary.censored_at):
@@ -80,8 +84,12 @@ def comparison(title: str, rows: Sequence[Row], published: Sequence[Published]) 
                     f"{first.task.upper()} F={first.interval} {asked} {net}: {given_up} nets given up, the first after "
                     f"{_thousands(summary.censored_at)}·10³ streams"
                 )
+            shown.append(first)
             lines.append((first.task.upper(), first.interval, asked, net, *_paper(value), *_ours(summary)))
     notes = [f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. Training streams in thousands."]
+    identity = [line[:4] for line, some in zip(lines, shown, strict=True) if some.output_activation == "identity"]
+    if identity:
+        notes.append("Identity output: " + "; ".join(f"{t} F={f} {i} {net}" for t, f, i, net in identity) + ".")
     if unverified:
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
     if cut_short:
@@ -89,6 +97,11 @@ def comparison(title: str, rows: Sequence[Row], published: Sequence[Published]) 
     asked = "I(n)" if all(row.offsets for row in rows) else "I(n) or shape"
     header = ("task", "F", asked, "net", "paper %", "paper streams", "solved", "% (95% interval)", "streams, mean ± s.d.", "median")
     return Table(title, header, tuple(lines), tuple(notes))
+
+
+def _same(of: Row | Published) -> tuple[str, ...]:
+    """What a value of the paper and a row must have in common to stand side by side."""
+    return of.task, of.interval, of.offsets, of.waveform, of.peepholes, of.output_activation, of.tolerance
 
 
 def _paper(value: Published | None) -> tuple[str, str]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
+import torch
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from timing_tasks.config import Experiment
+from timing_tasks.errors import ResultsError
 from timing_tasks.learning.engine import State, Verdict
 from timing_tasks.learning.online import OnlineModule
 from timing_tasks.results import ResultsFolder, Row
@@ -56,14 +60,28 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """After each chunk; the file is complete before it takes its name."""
         new = self.last.with_suffix(".new")
-        trainer.save_checkpoint(new, weights_only=False)
-        if self.last.exists():
-            self.last.replace(self.previous)
-        new.replace(self.last)
+        try:
+            trainer.save_checkpoint(new, weights_only=False)
+            with new.open("rb") as file:
+                os.fsync(file.fileno())
+            if self.last.exists():
+                self.last.replace(self.previous)
+            new.replace(self.last)
+        except OSError as error:
+            new.unlink(missing_ok=True)
+            raise ResultsError(f"{self.last}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
 
     def latest(self) -> str | None:
-        """The checkpoint to go on from, if there is one."""
-        return next((str(path) for path in (self.last, self.previous) if path.exists()), None)
+        """The checkpoint to go on from, if there is one; one that is damaged is passed over with a warning."""
+        for path in (self.last, self.previous):
+            if path.exists():
+                try:
+                    torch.load(path, weights_only=True)
+                except Exception as error:  # whatever a damaged file makes the loader say
+                    warnings.warn(f"{path} is damaged ({type(error).__name__}): going on from what was before it", stacklevel=2)
+                else:
+                    return str(path)
+        return None
 
 
 class PopulationProgress(ProgressBar):

@@ -8,7 +8,9 @@ from typing import Any
 
 import lightning as L
 import numpy as np
+import torch
 
+import timing_tasks
 from timing_tasks.learning.engine import Engine, Population, State, Verdict
 
 _FIRST_CHUNK = 512  # net-steps of each replica, until a speed is known
@@ -42,6 +44,7 @@ class OnlineModule(L.LightningModule):
         self.net_steps_per_second = 0.0
         self.engine_seconds = 0.0
         self._chunk = _FIRST_CHUNK
+        self._elsewhere: tuple[list[str], State] = ([], State.blank(0))  # replicas of a checkpoint that are not of this run
 
     def configure_optimizers(self) -> None:
         """None: the rule is the engine's."""
@@ -71,18 +74,19 @@ class OnlineModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the state by replica."""
-        checkpoint["replicas"] = _names(self.population)
-        checkpoint["state"] = self.state.tensors()
+        names, state = self._elsewhere
+        checkpoint["replicas"] = self._names() + names
+        checkpoint["state"] = {n: torch.cat([t, getattr(state, n)]) for n, t in self.state.tensors().items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the state of every replica that the checkpoint knows; others start from the beginning."""
-        stored = {name: row for row, name in enumerate(checkpoint["replicas"])}
-        pairs = [(row, stored[name]) for row, name in enumerate(_names(self.population)) if name in stored]
-        if pairs:
-            rows, stored_rows = zip(*pairs, strict=True)
-            self.state.put(rows, State(**checkpoint["state"]), stored_rows)
+        stored, state = {name: row for row, name in enumerate(checkpoint["replicas"])}, State(**checkpoint["state"])
+        pairs = [(row, stored.pop(name)) for row, name in enumerate(self._names()) if name in stored]
+        self.state.put([row for row, _ in pairs], state, [row for _, row in pairs])
+        self._elsewhere = list(stored), State.blank(len(stored))
+        self._elsewhere[1].put(range(len(stored)), state, list(stored.values()))
 
-
-def _names(population: Population) -> list[str]:
-    """What distinguishes a replica from all others of a run."""
-    return [f"{population.condition_of(r)!r} {population.seed[r]} {population.replica[r]}" for r in range(len(population))]
+    def _names(self) -> list[str]:
+        """What distinguishes a replica from all others: another version or engine would go on with other digits."""
+        people, made_by = self.population, f"{timing_tasks.__version__} {self.engine.name}"
+        return [f"{made_by} {people.condition_of(r)!r} {people.seed[r]} {people.replica[r]}" for r in range(len(people))]

@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -68,11 +69,13 @@ Population population(const Bytes& conditions, const Integers& offsets, const Re
                       integers("test_size"), integers("net_steps")};
     for (std::int64_t r = 0; r < replicas; ++r) {
         const Condition& condition = records[owners[r].condition];
+        const std::int64_t* const some = offsets.data() + condition.first_offset;
+        const std::int64_t steps = condition.min_interval + *std::max_element(some, some + condition.offsets);
         const std::int64_t longest = views.phase[r] ? condition.test_periods : condition.training_periods;
         if (views.phase[r] < 0 || views.phase[r] > 1 || views.test_stream[r] < 0 ||
             (views.verdict[r] == 0 && views.test_stream[r] >= condition.test_streams) || views.period[r] < 0 ||
             (views.verdict[r] == 0 && views.period[r] >= longest) || views.step[r] < 0 || views.training_streams[r] < 0 ||
-            (condition.task == Task::PFG && views.step[r] >= condition.min_interval))
+            views.verdict[r] < 0 || views.verdict[r] > 3 || views.step[r] >= steps)
             throw std::invalid_argument("state: a counter is out of range");
     }
     return {records, offsets.data(), targets.data(), owners, views, replicas};

@@ -2,6 +2,7 @@
 #include "engine.hpp"
 
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -29,7 +30,11 @@ void run(const Population& population, std::int64_t net_steps, int threads) {
         else std::make_unique<Worker<WIDTH, 2>>(population, queue, capacity)->run();
     };
     std::vector<std::thread> others;
-    for (int t = 1; t < workers; ++t) others.emplace_back(work);
+    try {
+        for (int t = 1; t < workers; ++t) others.emplace_back(work);
+    } catch (const std::system_error&) {
+        // No more threads to be had: those that there are do the work.
+    }
     work();
     for (std::thread& other : others) other.join();
 }

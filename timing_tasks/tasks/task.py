@@ -59,7 +59,7 @@ class Task:
                 raise ConfigurationError("task.offsets", list(offsets), allowed)
             if self.waveform:
                 raise ConfigurationError("task.waveform", self.waveform, f"none for the task {self.name}")
-        if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, (int, float)) or not self.tolerance > 0:
+        if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, (int, float)) or not 0 < self.tolerance < math.inf:
             raise ConfigurationError("task.tolerance", self.tolerance, "a number above 0")
 
     @property

@@ -26,8 +26,9 @@ class Engine(Protocol):
     def run(self, population: Population, state: State, net_steps: int) -> None:
         """Advance every running replica by exactly `net_steps` net-steps, or until it is finished; `state` is changed.
 
-        The state after is a function of the population and the state before alone: not of how a run is divided into calls,
-        nor of what other replicas there are.
+        The state after is a function of the population and the state before alone, not of how a run is divided into calls.
+        With the native engine no replica's digits depend on the others; torch's own functions may round a number otherwise
+        in another place of a tensor, so that the torch engine's last digits can depend on the number of replicas.
         """
 
 

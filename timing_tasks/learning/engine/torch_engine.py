@@ -33,7 +33,10 @@ class TorchEngine:
     @torch.no_grad()
     def run(self, population: Population, state: State, net_steps: int) -> None:
         """See `Engine.run`."""
-        _Run(population, state, self.device).advance(net_steps)
+        there = state.to(self.device)
+        _Run(population, there, self.device).advance(net_steps)
+        for name, tensor in state.tensors().items():
+            tensor.copy_(getattr(there, name))
 
 
 class _Run:
