@@ -193,4 +193,7 @@ def lightning_share(seconds: float = 8.0) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        raise SystemExit(f"benchmark: {error}") from None
