@@ -159,7 +159,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, undisturbed: bytes, tmp_path: Path):
     pytest.importorskip("_timing_tasks_native")
     arguments = command(str(ROOT / "reproduce" / "condition.py"), *LONG, "output=o")
-    process = subprocess.Popen(arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # A shell that runs the tests in its background has them, and what they start, ignore Ctrl-C: undo that.
+    process = subprocess.Popen(
+        arguments,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     checkpoint = tmp_path / "o" / "checkpoints" / "previous.ckpt"
     while not checkpoint.exists() and process.poll() is None:  # two chunks
         time.sleep(0.05)
