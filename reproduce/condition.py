@@ -11,7 +11,7 @@ HERE = Path(__file__).resolve().parent
 
 def main(config: DictConfig) -> None:
     """Run what is missing, then print and write the table."""
-    report.table(config, "One condition", HERE / "published" / "table1.csv")
+    report.produce(config, HERE / "published")
 
 
 if __name__ == "__main__":

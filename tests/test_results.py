@@ -2,23 +2,26 @@ import errno
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from timing_tasks import results
 from timing_tasks.errors import ResultsError
 from timing_tasks.results import COLUMNS, ResultsFolder, Row, read_rows
+from timing_tasks.tasks import Task
 
-IDENTITY = {"experiment": "test", "version": "1", "seed": 1, "conditions": [{"task": {"min_interval": 10}}]}
+IDENTITY = {"experiment": "test", "version": "1", "seed": 1}
+CONDITIONS = {"task=nmsd": {"task": {"min_interval": 10}}}
 
 
 def row(replica: int = 0, **changes: str) -> Row:
     values = dict.fromkeys(COLUMNS, "") | {"task": "nmsd", "interval": "10", "offsets": "0 1", "replica": str(replica)}
-    return Row(**values | {"seed": "1", "status": "solved", "training_streams": "5", "net_steps": "9"} | changes)
+    return Row(**values | {"seed": "1", "status": "solved", "training_streams": "5", "net_steps": "9", "test_size": "1"} | changes)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ResultsFolder:
-    return ResultsFolder(tmp_path / "out", IDENTITY)
+    return ResultsFolder(tmp_path / "out", IDENTITY, CONDITIONS)
 
 
 def test_the_columns_are_the_documented_ones():
@@ -28,16 +31,23 @@ def test_the_columns_are_the_documented_ones():
 
 
 def test_rows_come_back_and_are_put_in_order(folder: ResultsFolder):
-    rows = [row(2), row(0), row(1, protocol="a(b=1, c=2)")]
+    rows = [row(2), row(10), row(0), row(1, interval="9"), row(0, protocol="a(b=1, c=2)")]
     with folder.opened() as there:
         assert there == []
         folder.append(rows[:1])
         folder.append(rows[1:])
         folder.append([])
-        order = sorted((r.replica_key for r in rows), key=lambda key: key[-1])
-        assert [r.replica for r in folder.finish(order)] == ["0", "1", "2"]
+        ordered = folder.finish()
+        assert ordered == [rows[3], rows[2], rows[0], rows[1], rows[4]]
     with folder.opened() as there:
-        assert there == sorted(rows, key=lambda r: r.replica)
+        assert there == ordered
+
+
+def test_a_row_gives_back_its_task_and_its_net():
+    one = row(0, offsets="0 2", tolerance="0.49", weights="0.1 -1e-17 nan")
+    assert one.asked == Task("nmsd", 10, (0, 2))
+    assert one.net_weights[:2].tolist() == [0.1, -1e-17]
+    assert np.isnan(one.net_weights[2])
 
 
 def test_a_torn_last_line_is_cut_off(folder: ResultsFolder):
@@ -55,14 +65,25 @@ def test_another_run_is_refused_and_nothing_changed(folder: ResultsFolder):
     with folder.opened():
         folder.append([row(0)])
     before = {path: path.read_bytes() for path in folder.path.iterdir()}
-    other = json.loads(json.dumps(IDENTITY)) | {"version": "2"}
-    other["conditions"][0]["task"]["min_interval"] = 11
     with (
-        pytest.raises(ResultsError, match=r"min_interval: 10 there, 11 here; version: 1 there, 2 here"),
-        ResultsFolder(folder.path, other).opened(),
+        pytest.raises(ResultsError, match="version: 1 there, 2 here"),
+        ResultsFolder(folder.path, IDENTITY | {"version": "2"}, CONDITIONS).opened(),
+    ):
+        pass
+    with (
+        pytest.raises(ResultsError, match=r"min_interval: 10 there, 11 here"),
+        ResultsFolder(folder.path, IDENTITY, {"task=nmsd": {"task": {"min_interval": 11}}}).opened(),
     ):
         pass
     assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_a_folder_gains_conditions(folder: ResultsFolder):
+    with folder.opened():
+        folder.append([row(0)])
+    with ResultsFolder(folder.path, IDENTITY, {"task=msd": {"task": {}}}).opened() as there:
+        assert there == [row(0)]
+    assert json.loads(folder.identity_path.read_text())["conditions"] == CONDITIONS | {"task=msd": {"task": {}}}
 
 
 def test_rows_of_unknown_origin_are_refused(folder: ResultsFolder):
@@ -76,7 +97,7 @@ def test_two_runs_at_once_are_refused(folder: ResultsFolder):
     with (
         folder.opened(),
         pytest.raises(ResultsError, match="another run"),
-        ResultsFolder(folder.path, IDENTITY).opened(),
+        ResultsFolder(folder.path, IDENTITY, CONDITIONS).opened(),
     ):
         pass
 
@@ -90,6 +111,7 @@ def test_two_runs_at_once_are_refused(folder: ResultsFolder):
         (results._csv([row(0), row(0)], header=True), "line 3 repeats"),
         (results._csv([row(0, status="fine")], header=True), "line 2"),
         (results._csv([row(0, training_streams="many")], header=True), "line 2"),
+        (results._csv([row(0, weights="0.5 x")], header=True), "line 2"),
     ],
 )
 def test_files_that_are_not_results_are_refused(tmp_path: Path, text: str, message: str):
@@ -114,5 +136,5 @@ def test_a_full_disk_leaves_whole_rows(folder: ResultsFolder, monkeypatch: pytes
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ResultsError, match="a folder is needed"), ResultsFolder(tmp_path / "file", IDENTITY).opened():
+    with pytest.raises(ResultsError, match="a folder is needed"), ResultsFolder(tmp_path / "file", IDENTITY, CONDITIONS).opened():
         pass

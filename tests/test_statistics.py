@@ -2,10 +2,17 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from tests.test_results import row
-from timing_tasks.statistics import kaplan_meier_median, summarise, wilson_interval
+from timing_tasks.results import Row
+from timing_tasks.statistics import kaplan_meier_median, log_rank, restricted_mean, summarise, wilson_interval
+
+
+def rows(solved: list[float], given_up: list[float] = [], diverged: list[float] = []) -> list[Row]:  # noqa: B006
+    kinds = (("solved", solved), ("unsolved", given_up), ("diverged", diverged))
+    pairs = [(status, streams) for status, several in kinds for streams in several]
+    return [row(k, status=status, training_streams=str(streams), rmse="0.1") for k, (status, streams) in enumerate(pairs)]
 
 
 @pytest.mark.parametrize(("solved", "nets"), [(0, 10), (3, 10), (10, 10), (57, 100)])
@@ -31,24 +38,78 @@ def test_kaplan_meier_median_is_infinite_if_too_few_are_solved():
     assert kaplan_meier_median([9, 9], [False, False]) == math.inf
 
 
+def test_restricted_mean_by_hand():
+    # As above: 1 up to 1, then 4/5 up to 3, 8/15 up to 4, 4/15 up to 5.
+    assert restricted_mean([1, 2, 3, 4, 5], [True, False, True, True, False], 5) == pytest.approx(1 + 8 / 5 + 8 / 15 + 4 / 15)
+    assert restricted_mean([1, 2, 3, 4, 5], [True, False, True, True, False], 2) == pytest.approx(1 + 4 / 5)
+
+
+def test_restricted_mean_without_censoring_is_the_mean():
+    assert restricted_mean([5, 1, 9, 7], [True] * 4, 9) == pytest.approx(5.5)
+    assert restricted_mean([5, 1, 9, 7], [True] * 4, 6) == pytest.approx((5 + 1 + 6 + 6) / 4)
+
+
+def test_restricted_mean_is_the_area_under_scipys_estimate():
+    generator = np.random.default_rng(1)
+    times, solved = generator.exponential(10, 30), generator.random(30) < 0.7
+    survival = stats.ecdf(stats.CensoredData(uncensored=times[solved], right=times[~solved])).sf
+    points = np.sort(times)
+    area = sum(
+        integrate.quad(survival.evaluate, low, high)[0] for low, high in zip([0, *points[:-1]], points, strict=True) if low < 12
+    )
+    cut_off = integrate.quad(survival.evaluate, 12, points[points >= 12].min())[0]
+    assert restricted_mean(times.tolist(), solved.tolist(), 12.0) == pytest.approx(area - cut_off, rel=1e-6)
+
+
 def test_a_summary_counts_every_net():
-    rows = [
-        row(0, training_streams="10"),
-        row(1, training_streams="20"),
-        row(2, status="unsolved", training_streams="30"),
-    ]
-    rows.append(row(3, status="diverged", training_streams="1"))
-    summary = summarise(rows)
+    summary = summarise(rows([10, 20], [30], [1]))
     assert (summary.nets, summary.solved, summary.diverged) == (4, 2, 1)
     assert summary.mean == 15
     assert summary.deviation == pytest.approx(math.sqrt(50))
+    assert summary.standard_error == pytest.approx(5)
     assert summary.censored_at == 30
     assert summary.median == 20  # the diverged net, which never can be solved, is still at risk at 10 and 20
+    assert summary.restricted_mean == pytest.approx((10 + 20 + 30 + 30) / 4)
     assert summary.interval == wilson_interval(2, 4)
+    assert summary.rmse == pytest.approx(0.1)
 
 
 def test_a_summary_without_solved_nets():
-    summary = summarise([row(0, status="unsolved", training_streams="30")])
+    summary = summarise(rows([], [30]))
     assert math.isnan(summary.mean)
     assert math.isnan(summary.deviation)
+    assert math.isnan(summary.rmse)
     assert summary.median == math.inf
+    assert summary.restricted_mean == 30
+
+
+def test_log_rank_is_scipys():
+    generator = np.random.default_rng(2)
+    for _ in range(20):
+        one, other = generator.integers(1, 30, 12), generator.integers(5, 40, 9)  # with ties
+        result = log_rank(rows(one[:8].tolist(), one[8:].tolist()), rows(other[:7].tolist(), other[7:].tolist()))
+        censored = [stats.CensoredData(uncensored=t[:n], right=t[n:]) for t, n in ((one, 8), (other, 7))]
+        expected = stats.logrank(*censored)
+        assert result.p_value == pytest.approx(expected.pvalue, rel=1e-9)
+        assert (result.ratio > 1) == (expected.statistic > 0) or result.p_value > 0.99
+
+
+def test_the_rate_ratio_by_hand():
+    # At 1 one of 2 + 2 at risk is solved, of the first group: E = 1/2, V = 1/4. At 2 one of 1 + 2, of the first: E = 1/3,
+    # V = 2/9. At 3 only the second group is left.
+    result = log_rank(rows([1, 2]), rows([3, 4]))
+    observed_less_expected, variance = 2 - 1 / 2 - 1 / 3, 1 / 4 + 2 / 9
+    assert result.ratio == pytest.approx(math.exp(observed_less_expected / variance))
+    width = 1.959963984540054 / math.sqrt(variance)
+    middle = observed_less_expected / variance
+    assert result.interval == pytest.approx((math.exp(middle - width), math.exp(middle + width)))
+
+
+def test_a_diverged_net_is_at_risk_to_the_end():
+    assert log_rank(rows([5, 6], [], [1]), rows([7, 8])) == log_rank(rows([5, 6], [8]), rows([7, 8]))
+
+
+def test_there_is_nothing_to_compare_without_solved_nets():
+    result = log_rank(rows([], [5]), rows([], [9]))
+    assert math.isnan(result.p_value)
+    assert math.isnan(result.ratio)

@@ -1,66 +1,72 @@
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from tests.test_results import row
-from timing_tasks.tables import Published, comparison, markdown, read_published, show
+from timing_tasks.published import Published, read_published
+from timing_tasks.tables import asked, comparison, markdown, show, variants
 
-DATA = Path(__file__).parent.parent / "reproduce" / "published" / "table1.csv"
-
-
-PAPERS = {"forget_gate": "true", "output_activation": "sigmoid", "tolerance": "0.49", "protocol": "p"}
-
-
-def rows(peepholes: str, *streams: str, status: str = "solved"):
-    return [row(k, peepholes=peepholes, training_streams=s, status=status, **PAPERS) for k, s in enumerate(streams)]
+PAPERS = {
+    **{"forget_gate": "true", "output_activation": "sigmoid", "tolerance": "0.49", "protocol": "p"},
+    **{"initial_state": "zero", "recipe": "online"},
+}
 
 
-def test_the_published_values_are_data_and_say_that_nobody_checked_them():
-    values = read_published(DATA)
-    assert len(values) == 14
-    assert {value.verified for value in values} == {"false"}
-    one = next(v for v in values if (v.task, v.interval, v.offsets, v.peepholes) == ("nmsd", "30", "0 1", "true"))
-    assert (one.solved_percent, one.streams, one.streams_deviation) == ("80", "12885", "2091")
+@pytest.fixture
+def published() -> list[Published]:
+    return read_published(Path(__file__).parent.parent / "reproduce" / "published")
 
 
-def test_a_table_sets_the_papers_values_beside_ours():
+def rows(peepholes: str, *streams: str, status: str = "solved", **changes: str):
+    values = PAPERS | {"peepholes": peepholes, "status": status} | changes
+    return [row(k, training_streams=s, **values) for k, s in enumerate(streams)]
+
+
+def test_a_table_sets_the_papers_values_beside_ours(published: list[Published]):
     table = comparison(
         "T",
-        rows("false", "150000", "170000") + rows("true", "9000000", "9000000", status="unsolved"),
-        read_published(DATA),
+        rows("false", "150000", "170000") + rows("true", "9000000", "9000000", status="unsolved", test_size="7"),
+        published,
     )
-    assert table.lines[0][:9] == (
-        "NMSD",
-        "10",
-        "{0,1}",
-        "LSTM",
-        "100?",
-        "160 ± 14?",
-        "2/2",
-        "100 (34–100)",
-        "160 ± 14.1",
+    assert dict(zip(table.header, table.lines[0], strict=True)) == {
+        "F": "10",
+        "I(n)": "{0,1}",
+        "net": "LSTM",
+        "paper %": "100?",
+        "paper streams": "160 ± 14?",
+        "solved": "2/2",
+        "% (95%)": "100 (34–100)",
+        "streams (s.e.)": "160 ± 14.1 (10.00)",
+        "median": "150",
+        "restricted": "160",
+        "against the paper": "compatible; compatible",
+    }
+    assert table.lines[1][2:] == (
+        *("peephole", "100?", "125 ± 14?", "0/2", "0 (0–66)", "-", "> 9000", "9000"),
+        "not comparable; not comparable",
     )
-    assert table.lines[0][9] == "150"
-    assert table.lines[1][3:] == ("peephole", "100?", "125 ± 14?", "0/2", "0 (0–66)", "-", "> 9000")
     text = markdown(table)
     assert "recalled" in text
-    assert "Cut short" in text
+    assert "NMSD F=10 {0,1} peephole: 2, the first after 9000·10³ streams, at best 7 periods right" in text
     assert "Protocol: p." in text
     assert text.count("\n|") == 4
 
 
 def test_a_verified_value_carries_no_question_mark():
-    value = Published("1", "nmsd", "10", "0 1", "", "false", "sigmoid", "0.49", "100", "160", "14", "", "", "130", "", "true")
+    value = Published(
+        *("1", "nmsd", "10", "0 1", "", "false", "true", "sigmoid", "0.49"), *("100", "160", "14", "", "", "130", "", "true")
+    )
     table = comparison("T", rows("false", "150000"), [value])
-    assert table.lines[0][4:6] == ("100", "160 ± 14")
+    assert table.lines[0][3:5] == ("100", "160 ± 14")
     assert "recalled" not in markdown(table)
 
 
-def test_the_terminal_shows_every_value_on_one_line():
-    table = comparison("T", rows("false", "150000", "170000"), read_published(DATA))
-    console = Console(width=132, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+def test_the_terminal_shows_every_value_on_one_line(published: list[Published]):
+    table = comparison("T", rows("false", "150000", "170000"), published)
+    console = Console(width=150, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     show(table, console)
-    line = next(line for line in console.export_text().splitlines() if "NMSD" in line)
+    line = next(line for line in console.export_text().splitlines() if "{0,1}" in line)
     assert line.split() == " ".join(table.lines[0]).split()
 
 
@@ -69,12 +75,47 @@ def test_nets_without_forget_gate_and_waveforms_have_lines_of_their_own():
         row(0, task="pfg", offsets="", waveform="cos", peepholes="true", forget_gate=gate, rmse="0.1") for gate in ("true", "false")
     ]
     table = comparison("T", some, [])
-    assert [line[2:4] for line in table.lines] == [("cos", "peephole"), ("cos", "peephole, no forget gate")]
-    assert table.header[2] == "I(n) or shape"
+    assert [line[1:3] for line in table.lines] == [("cos", "peephole, no forget gate"), ("cos", "peephole")]
+    assert table.header[1] == "shape"
+    assert table.lines[0][table.header.index("RMSE")] == "0.100"
 
 
-def test_a_condition_that_is_not_the_papers_has_no_value_of_the_paper():
-    some = [row(0, peepholes="true", **PAPERS | {"output_activation": "identity"})]
-    table = comparison("T", some, read_published(DATA))
-    assert table.lines[0][4:6] == ("", "")
+def test_tasks_are_named_where_there_are_several():
+    some = [row(0, task="pfg", offsets="", waveform="cos"), row(0, task="msd")]
+    table = comparison("T", some, [])
+    assert table.header[:3] == ("task", "F", "I(n) or shape")
+    assert [line[:3] for line in table.lines] == [("PFG", "10", "cos"), ("MSD", "10", "{0,1}")]
+
+
+def test_a_condition_that_is_not_the_papers_has_no_value_of_the_paper(published: list[Published]):
+    table = comparison("T", rows("true", "9", output_activation="identity") + rows("false", "9"), published)
+    assert table.lines[1][3:5] == ("", "")
     assert "Identity output: NMSD F=10 {0,1} peephole." in table.notes
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"offsets": "0 1 2"}, "{0,1,2}"),
+        ({"offsets": "0 1 2 3"}, "{0,…,3}"),
+        ({"offsets": "0 1 2 4"}, "{0,1,2,4}"),
+        ({"task": "pfg", "offsets": "", "waveform": "cos", "tolerance": "0.3"}, "cos"),
+        ({"task": "pfg", "offsets": "", "waveform": "cos", "tolerance": "0.15"}, "cos within 0.15"),
+    ],
+)
+def test_what_is_asked_has_a_short_name(changes: dict[str, str], text: str):
+    assert asked(row(0, **{"tolerance": "0.49"} | changes)) == text
+
+
+def test_nets_that_differ_in_one_thing_are_compared():
+    some = rows("false", "100", "200") + rows("true", "300", "400") + rows("true", "300", "9", forget_gate="false")
+    table = variants("T", some)
+    assert table is not None
+    assert [line[2:4] for line in table.lines] == [("peephole", "peephole, no forget gate"), ("peephole", "LSTM")]
+    line = dict(zip(table.header, table.lines[1], strict=True))
+    assert (line["first solved"], line["second solved"]) == ("2/2", "2/2")
+    assert float(line["rate ratio (95%)"].split()[0]) < 1  # the peephole nets are slower here
+    assert variants("T", rows("true", "100")) is None
+    nothing = variants("T", rows("true", "9", status="unsolved") + rows("false", "9", status="unsolved"))
+    assert nothing is not None
+    assert nothing.lines[0][-2:] == ("-", "-")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
@@ -37,7 +37,7 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
         @hydra.main(version_base="1.3", config_path=str(configs), config_name=name)
         def application(config: DictConfig) -> None:
             try:
-                main(_named_changes(config))
+                main(_named_changes(config, overrides()))
             except UserError as error:
                 _end(error)
             except KeyboardInterrupt:
@@ -113,9 +113,19 @@ def _keys(config: DictConfig) -> list[str]:
     return found
 
 
-def _named_changes(config: DictConfig) -> DictConfig:
+def compose(name: str, changes: Sequence[str]) -> DictConfig:
+    """Another script's config, as its command would compose it; within the main function of `run`."""
+    return _named_changes(hydra.compose(name, overrides=list(changes)), changes)
+
+
+def overrides() -> list[str]:
+    """What the command line has changed; within the main function of `run`."""
+    return list(HydraConfig.get().overrides.task)
+
+
+def _named_changes(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """A protocol that an override has changed says so in its name: no row passes for one of the plain protocol."""
-    changes = [o.removeprefix("protocol.") for o in HydraConfig.get().overrides.task if o.startswith("protocol.")]
+    changes = [o.removeprefix("protocol.") for o in overrides if o.startswith("protocol.")]
     if changes:
         OmegaConf.set_struct(config, False)
         config.protocol.changed = f"{config.protocol.name}({' '.join(sorted(changes))})"

@@ -102,6 +102,23 @@ class Condition:
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(key, getattr(self, key), "true or false")
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """What a row of results says of the condition, by column."""
+        return {
+            "task": self.task.name,
+            "interval": str(self.task.min_interval),
+            "offsets": " ".join(map(str, self.task.offsets)),
+            "waveform": self.task.waveform,
+            "peepholes": str(self.peepholes).lower(),
+            "initial_state": self.initial_state,
+            "recipe": self.recipe,
+            "protocol": self.protocol.name,
+            "forget_gate": str(self.forget_gate).lower(),
+            "output_activation": self.output_activation,
+            "tolerance": repr(float(self.task.tolerance)),
+        }
+
     def __str__(self) -> str:
         """Short, for messages and TensorBoard."""
         net = "peephole LSTM" if self.peepholes else "LSTM"

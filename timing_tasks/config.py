@@ -19,6 +19,7 @@ from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.engine import available
 from timing_tasks.tasks import TASKS, Task
 
+_NET = ("peepholes", "forget_gate", "output_activation")
 _READINGS = ("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias")
 
 
@@ -28,6 +29,7 @@ class Experiment:
 
     Attributes:
         name: of the experiment.
+        title: of its table.
         conditions: in the order of the table.
         replicas: of each condition.
         seed: of the run.
@@ -40,6 +42,7 @@ class Experiment:
     """
 
     name: str
+    title: str
     conditions: tuple[Condition, ...]
     replicas: int
     seed: int
@@ -52,19 +55,23 @@ class Experiment:
 
     @property
     def identity(self) -> dict[str, object]:
-        """What decides the rows. Not the number of replicas: a folder may gain more of them."""
-        return identity(self.name, self.conditions, self.seed, self.engine)
+        """What decides the rows. Not how many replicas of which conditions: a folder may gain more of both."""
+        return identity(self.name, self.seed, self.engine)
+
+    @property
+    def described_conditions(self) -> dict[str, object]:
+        """The conditions in full, by what their rows say of them."""
+        return describe(self.conditions)
 
 
-def identity(name: str, conditions: Sequence[Condition], seed: int, engine: str) -> dict[str, object]:
+def identity(name: str, seed: int, engine: str) -> dict[str, object]:
     """See `Experiment.identity`."""
-    return {
-        "experiment": name,
-        "version": timing_tasks.__version__,
-        "engine": engine,
-        "seed": seed,
-        "conditions": [asdict(condition) for condition in conditions],
-    }
+    return {"experiment": name, "version": timing_tasks.__version__, "engine": engine, "seed": seed}
+
+
+def describe(conditions: Sequence[Condition]) -> dict[str, object]:
+    """See `Experiment.described_conditions`."""
+    return {" ".join(f"{k}={v}" for k, v in c.columns.items() if v): asdict(c) for c in conditions}
 
 
 def experiment(config: DictConfig) -> Experiment:
@@ -81,24 +88,9 @@ def experiment(config: DictConfig) -> Experiment:
     entries = values["conditions"] if "conditions" in values else [values["task"]]
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise ConfigurationError("conditions", entries, "a list of tasks, such as [{name: nmsd, min_interval: 10, offsets: [0,1]}]")
-    tasks = [_task(entry) for entry in entries]
-    peepholes = values["peepholes"] if isinstance(values["peepholes"], list) else [values["peepholes"]]
-    if not peepholes or any(not isinstance(p, bool) for p in peepholes) or len(set(peepholes)) < len(peepholes):
-        raise ConfigurationError("peepholes", values["peepholes"], "true, false or [true,false]")
-    conditions = tuple(
-        Condition(
-            task=task,
-            protocol=_protocol(values["protocol"], task),
-            budget=_budget(values["budget"], task),
-            peepholes=with_peepholes,
-            forget_gate=values["forget_gate"],
-            output_activation=_output_activation(values["output_activation"], task),
-            initial_state=values["initial_state"]["name"],
-            recipe=values["recipe"]["name"],
-        )
-        for task in tasks
-        for with_peepholes in peepholes
-    )
+    conditions = tuple(condition for entry in entries for condition in _conditions(values, entry))
+    if len(describe(conditions)) < len(conditions):
+        raise ConfigurationError("conditions", entries, "each only once")
     check_whole("replicas", values["replicas"], 1, 1_000_000)
     check_whole("seed", values["seed"], 0, 2**32 - 1)
     engine, threads = values["engine"]["name"], values["engine"]["threads"]
@@ -111,6 +103,7 @@ def experiment(config: DictConfig) -> Experiment:
     engine = available(engine)  # last: it may warn
     return Experiment(
         name=values["name"],
+        title=values["title"],
         conditions=conditions,
         replicas=values["replicas"],
         seed=values["seed"],
@@ -123,8 +116,35 @@ def experiment(config: DictConfig) -> Experiment:
     )
 
 
-def _task(entry: Mapping[str, Any]) -> Task:
-    values = dict(entry)
+def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:
+    """The nets of one task; what the entry itself says of them goes before what the experiment says."""
+    net = {key: entry.get(key, values[key]) for key in _NET}
+    task = _task({key: value for key, value in entry.items() if key not in _NET})
+    return [
+        Condition(
+            task=task,
+            protocol=_protocol(values["protocol"], task),
+            budget=_budget(values["budget"], task),
+            peepholes=peepholes,
+            forget_gate=forget_gate,
+            output_activation=_output_activation(net["output_activation"], task),
+            initial_state=values["initial_state"]["name"],
+            recipe=values["recipe"]["name"],
+        )
+        for forget_gate in _switch("forget_gate", net["forget_gate"])
+        for peepholes in _switch("peepholes", net["peepholes"])
+    ]
+
+
+def _switch(key: str, value: Any) -> list[bool]:
+    """True, false, or a list of both."""
+    values = value if isinstance(value, list) else [value]
+    if not values or any(not isinstance(v, bool) for v in values) or len(set(values)) < len(values):
+        raise ConfigurationError(key, value, "true, false or [true,false]")
+    return values
+
+
+def _task(values: dict[str, Any]) -> Task:
     name = values.pop("name", None)
     if name not in TASKS:
         raise ConfigurationError("task", name, f"one of {', '.join(TASKS)}")
@@ -190,6 +210,7 @@ def _output(values: Mapping[str, Any], conditions: Sequence[Condition], engine: 
         if not isinstance(values["output"], str) or not values["output"]:
             raise ConfigurationError("output", values["output"], "a folder")
         return Path(values["output"])
-    what = json.dumps(identity(values["name"], conditions, values["seed"], engine), sort_keys=True)
+    decisive = identity(values["name"], values["seed"], engine), list(describe(conditions).values())
+    what = json.dumps(decisive, sort_keys=True)
     name, protocol = str(values["name"]), values["protocol"]["name"]
     return Path("runs") / name / f"{protocol}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"

@@ -29,14 +29,14 @@ def run(
 
     Args:
         experiment: what to run.
-        render: the text of `table.md` from all rows of the folder.
+        render: the text of `table.md` from all rows that the folder has of the conditions.
         announce: told, before training starts, where everything is written to.
 
     Raises:
         ResultsError: the output folder cannot be used.
         KeyboardInterrupt: the user has stopped the run; repeated, it goes on from there.
     """
-    folder = ResultsFolder(experiment.output, experiment.identity)
+    folder = ResultsFolder(experiment.output, experiment.identity, experiment.described_conditions)
     keys = _keys(experiment)
     with folder.opened() as rows:
         there = {row.replica_key: row for row in rows}
@@ -45,13 +45,14 @@ def run(
         announce(f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else ""))
         if missing:
             _train(experiment, folder, missing, before)
-        everything = folder.finish(keys)
+        everything = {row.replica_key: row for row in folder.finish()}
+        if absent := len(keys.keys() - everything.keys()):
+            raise ResultsError(f"{folder.rows_path}: {absent} replicas are missing; repeat the command")
         if render is not None:
-            folder.write("table.md", render(everything))
-        wanted = [row for row in everything if row.replica_key in keys]
-        if len(wanted) < len(keys):
-            raise ResultsError(f"{folder.rows_path}: {len(keys) - len(wanted)} replicas are missing; repeat the command")
-        return wanted
+            place = {tuple(condition.columns.values()): c for c, condition in enumerate(experiment.conditions)}
+            mine = [row for row in everything.values() if row.condition in place]
+            folder.write("table.md", render(sorted(mine, key=lambda row: place[row.condition])))
+        return [everything[key] for key in keys]
 
 
 def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, str]]) -> None:
@@ -98,16 +99,8 @@ def _row(population: Population, index: int, state: State, engine: str) -> Row:
     from timing_tasks.learning.engine import Verdict
 
     verdict = Verdict(int(state.verdict[index]))
-    condition, task = population.condition_of(index), population.condition_of(index).task
     return Row(
-        task=task.name,
-        interval=str(task.min_interval),
-        offsets=" ".join(map(str, task.offsets)),
-        waveform=task.waveform,
-        peepholes=str(condition.peepholes).lower(),
-        initial_state=condition.initial_state,
-        recipe=condition.recipe,
-        protocol=condition.protocol.name,
+        **population.condition_of(index).columns,
         replica=str(int(population.replica[index])),
         seed=str(int(population.seed[index])),
         status=verdict.name.lower(),
@@ -117,9 +110,8 @@ def _row(population: Population, index: int, state: State, engine: str) -> Row:
         engine=engine,
         version=timing_tasks.__version__,
         commit=commit(),
-        forget_gate=str(condition.forget_gate).lower(),
-        output_activation=condition.output_activation,
-        tolerance=repr(float(task.tolerance)),
+        test_size=str(int(state.test_size[index])),
+        weights=" ".join(map(repr, state.weights[index].tolist())),
     )
 
 

@@ -7,13 +7,16 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+import numpy as np
+
 import timing_tasks
 from timing_tasks.errors import ResultsError
+from timing_tasks.tasks.task import Task
 
 STATUSES = ("solved", "unsolved", "diverged")
 
@@ -23,7 +26,9 @@ class Row:
     """What became of one replica; every field is text, as in the file.
 
     `interval` is F in steps, `offsets` as in `0 1 2`, `training_streams` those that a solved net needed and another spent,
-    `rmse` that of the test streams that solved it.
+    `rmse` that of the test streams that solved it, `test_size` the periods that were right in
+    the last test stream, `weights` the net's at the end, in the order of WEIGHT_NAMES: their digits
+    are those of the float64 numbers, so that the net can be had again exactly.
     """
 
     task: str
@@ -46,10 +51,12 @@ class Row:
     forget_gate: str
     output_activation: str
     tolerance: str
+    test_size: str
+    weights: str
 
     @property
     def condition(self) -> tuple[str, ...]:
-        """What rows of one condition have in common."""
+        """What rows of one condition have in common; the values of `Condition.columns`."""
         return (
             *(self.task, self.interval, self.offsets, self.waveform, self.peepholes, self.initial_state, self.recipe),
             *(self.protocol, self.forget_gate, self.output_activation, self.tolerance),
@@ -59,6 +66,30 @@ class Row:
     def replica_key(self) -> tuple[str, ...]:
         """What no two rows of a file have in common."""
         return (*self.condition, self.seed, self.replica)
+
+    @property
+    def asked(self) -> Task:
+        """The task."""
+        offsets = tuple(map(int, self.offsets.split()))
+        return Task(self.task, int(self.interval), offsets, self.waveform, float(self.tolerance))
+
+    @property
+    def net_weights(self) -> np.ndarray:
+        """The weights at the end, in the order of WEIGHT_NAMES, float64, shape [19]."""
+        return np.array([float(weight) for weight in self.weights.split()])
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Where the row stands in a file; whole numbers of any length sort by their size if the length goes first."""
+
+        def number(text: str) -> tuple[int, str]:
+            return len(text), text
+
+        offsets = tuple(map(number, self.offsets.split()))
+        return (
+            *(self.task, self.waveform, number(self.interval), offsets, *self.condition[4:], number(self.seed)),
+            number(self.replica),
+        )
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
@@ -89,7 +120,11 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _is_row(row: Row) -> bool:
-    numbers = (row.replica, row.seed, row.training_streams, row.net_steps)
+    numbers = (row.replica, row.seed, row.training_streams, row.net_steps, row.test_size)
+    try:
+        [float(weight) for weight in row.weights.split()]
+    except ValueError:
+        return False
     return row.status in STATUSES and all(number.isdecimal() for number in numbers)
 
 
@@ -98,11 +133,14 @@ class ResultsFolder:
 
     Args:
         path: the folder; it is made when the first thing is written.
-        identity: everything that decides which rows the run gives, as JSON would hold it.
+        identity: what all rows of the folder have in common, as JSON would hold it.
+        conditions: those of this run in full, by name, as JSON would hold them. The folder may have others, but none of the
+            same name that differs.
     """
 
-    def __init__(self, path: Path, identity: dict[str, object]) -> None:
-        self.path, self.identity = path, identity
+    def __init__(self, path: Path, identity: dict[str, object], conditions: dict[str, object]) -> None:
+        self.path = path
+        self.identity, self.conditions = json.loads(json.dumps([identity, conditions]))  # tuples are lists there
         self.rows_path = path / "runs.csv"
         self.identity_path = path / "run.json"
         self.checkpoints = path / "checkpoints"
@@ -127,28 +165,39 @@ class ResultsFolder:
                 raise ResultsError(
                     f"output={str(self.path)!r}: another run is writing there; wait for it or choose another"
                 ) from None
-            self.check()  # again: another run may have come and gone in between
-            if not self.identity_path.exists():
-                _write_whole(self.identity_path, json.dumps(self.identity, indent=1, sort_keys=True) + "\n")
+            known = self.check()  # again: another run may have come and gone in between
+            if not known or self.conditions.keys() - known.keys():
+                described = self.identity | {"conditions": known | self.conditions}
+                write_whole(self.identity_path, json.dumps(described, indent=1, sort_keys=True) + "\n")
             rows = self._recover()
             yield rows
 
-    def check(self) -> None:
-        """Raise ResultsError if the folder holds something else than this run; nothing is written."""
+    def check(self) -> dict[str, object]:
+        """The conditions that the folder holds; nothing is written.
+
+        Raises:
+            ResultsError: they are of another run.
+        """
         if self.path.exists() and not self.path.is_dir():
             raise ResultsError(f"output={str(self.path)!r}: a file is there; a folder is needed")
         if self.identity_path.exists():
             try:
                 found = json.loads(self.identity_path.read_text(encoding="utf-8"))
-            except (ValueError, OSError) as error:
+                known: dict[str, object] = dict(found.pop("conditions").items())
+                differing = _differences(found, self.identity) or _differences(
+                    {name: known[name] for name in known.keys() & self.conditions.keys()},
+                    {name: self.conditions[name] for name in known.keys() & self.conditions.keys()},
+                )
+            except (ValueError, LookupError, AttributeError, TypeError, OSError) as error:
                 raise ResultsError(f"{self.identity_path}: cannot be read ({error})") from None
-            differing = _differences(found, json.loads(json.dumps(self.identity)))
             if differing:
                 raise ResultsError(
                     f"output={str(self.path)!r}: holds the rows of another run ({'; '.join(differing[:3])}); choose another folder"
                 )
-        elif self.rows_path.exists() or self.checkpoints.exists():
+            return known
+        if self.rows_path.exists() or self.checkpoints.exists():
             raise ResultsError(f"output={str(self.path)!r}: holds rows of unknown origin (no run.json); choose another folder")
+        return {}
 
     def _recover(self) -> list[Row]:
         """The rows that are there, after cutting off a last line that a kill or a full disk has torn."""
@@ -181,17 +230,16 @@ class ResultsFolder:
                 os.truncate(self.rows_path, size)
             raise ResultsError(f"{self.rows_path}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, content: str | bytes) -> None:
         """Write a file of the folder, whole or not at all."""
-        _write_whole(self.path / name, text)
+        write_whole(self.path / name, content)
 
-    def finish(self, order: Iterable[tuple[str, ...]]) -> list[Row]:
-        """Bring the rows, which came as the replicas finished, into an order of replica keys that is the same for every run."""
-        position = {key: place for place, key in enumerate(order)}
+    def finish(self) -> list[Row]:
+        """Bring the rows, which came as the replicas finished, into an order that is the same for every run."""
         rows = read_rows(self.rows_path)
-        ordered = sorted(rows, key=lambda row: position.get(row.replica_key, len(position)))
+        ordered = sorted(rows, key=lambda row: row.order)
         if ordered != rows:
-            _write_whole(self.rows_path, _csv(ordered, header=True))
+            write_whole(self.rows_path, _csv(ordered, header=True))
         return ordered
 
 
@@ -204,12 +252,16 @@ def _csv(rows: Sequence[Row], header: bool) -> str:
     return text.getvalue()
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """The file has the text, or is as it was."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """The file has the content, or is as it was.
+
+    Raises:
+        ResultsError: the disk is full or cannot be written.
+    """
     temporary = path.with_suffix(path.suffix + ".new")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

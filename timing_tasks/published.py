@@ -1,0 +1,126 @@
+"""The paper's values, and the rule by which a result of ours is held against them: it allows for what is not known.
+
+The paper reports ten nets a condition, and the mean number of training streams of those that solved it, with a number after
+±. It does not say whether that is the standard deviation of the sample or the standard error of the mean.
+
+The solved fraction: Fisher's exact test, two-sided, at 5%, the paper's percentage being of ten nets.
+
+The training streams: Welch's t-test between the means over the solved nets, two-sided, at 5%, once with the paper's ± read as
+a standard deviation and once as a standard error. `faster` or `slower` is said only if both readings say so.
+
+Either is `not comparable` where its numbers are missing: the paper's value or its ±, fewer than two solved nets on either side
+for the means. And a net that was given up before the paper would have given it up might have been solved later: the solved
+fraction then is too low and the mean too small, so that neither `fewer` nor `faster` nor `compatible` is said.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy import stats
+
+from timing_tasks.results import Row
+from timing_tasks.statistics import Summary
+
+COMPATIBLE, FASTER, SLOWER, MORE, FEWER = "compatible", "faster", "slower", "more", "fewer"
+NOT_COMPARABLE = "not comparable"
+PAPERS_NETS = 10
+PAPERS_BUDGET = {"nmsd": 10**8, "msd": 10**8, "gts": 10**7, "pfg": 10**7}  # training streams, PAPER.md 3
+SIGNIFICANCE = 0.05
+_CONDITION = ("task", "interval", "offsets", "waveform", "peepholes", "forget_gate", "output_activation", "tolerance")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A value of the paper, as the data file has it; an empty text is unknown, `-` a reported failure."""
+
+    table: str
+    task: str
+    interval: str
+    offsets: str
+    waveform: str
+    peepholes: str
+    forget_gate: str
+    output_activation: str
+    tolerance: str
+    solved_percent: str
+    streams: str  # in thousands, like the deviation
+    streams_deviation: str
+    rmse: str
+    rmse_deviation: str
+    page: str
+    row: str
+    verified: str
+
+    @property
+    def solved(self) -> int | None:
+        """Nets that solved it, of ten; None if unknown."""
+        return round(float(self.solved_percent) * PAPERS_NETS / 100) if self.solved_percent else None
+
+    @property
+    def mean(self) -> float:
+        """Training streams; NaN without a value."""
+        return 1000 * _number(self.streams)
+
+    @property
+    def deviation(self) -> float:
+        """What stands after the ± of the training streams; NaN without a value."""
+        return 1000 * _number(self.streams_deviation)
+
+    def is_of(self, row: Row) -> bool:
+        """Whether the paper means the row's condition."""
+        return (row.initial_state, row.recipe) == ("zero", "online") and all(
+            getattr(self, name) == getattr(row, name) for name in _CONDITION
+        )
+
+
+def _number(text: str) -> float:
+    return float(text) if text not in ("", "-") else math.nan
+
+
+def read_published(folder: Path) -> list[Published]:
+    """The paper's values from all data files of a folder."""
+    values = []
+    for path in sorted(folder.glob("*.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            values += [Published(**line) for line in csv.DictReader(file)]
+    return values
+
+
+def is_cut_short(ours: Summary, paper: Published) -> bool:
+    """Whether a net was given up before the paper would have given it up."""
+    return ours.censored_at < PAPERS_BUDGET[paper.task]
+
+
+def compare_solved(ours: Summary, paper: Published) -> str:
+    """`more`, `fewer`, `compatible` or `not comparable`, by the rule above."""
+    if paper.solved is None:
+        return NOT_COMPARABLE
+    table = [[ours.solved, ours.nets - ours.solved], [paper.solved, PAPERS_NETS - paper.solved]]
+    differs = stats.fisher_exact(table).pvalue < SIGNIFICANCE
+    if differs and ours.solved / ours.nets > paper.solved / PAPERS_NETS:
+        return MORE
+    if is_cut_short(ours, paper):
+        return NOT_COMPARABLE
+    return FEWER if differs else COMPATIBLE
+
+
+def compare_streams(ours: Summary, paper: Published) -> str:
+    """`faster`, `slower`, `compatible` or `not comparable`, by the rule above."""
+    if ours.solved < 2 or paper.solved is None or paper.solved < 2 or math.isnan(paper.mean + paper.deviation):
+        return NOT_COMPARABLE
+    p_values = [
+        stats.ttest_ind_from_stats(
+            ours.mean, ours.deviation, ours.solved, paper.mean, deviation, paper.solved, equal_var=False
+        ).pvalue
+        for deviation in (paper.deviation, paper.deviation * math.sqrt(paper.solved))  # a sample's, a mean's
+    ]
+    differs = max(p_values) < SIGNIFICANCE
+    if differs and ours.mean > paper.mean:
+        return SLOWER
+    if is_cut_short(ours, paper):
+        return NOT_COMPARABLE
+    return FASTER if differs else COMPATIBLE
