@@ -37,6 +37,9 @@ CASES = {
     "nmsd F=10 {0,1}, sparse": Condition(Task("nmsd", 10, (0, 1)), Protocol("benchmark", 2e-4, 0.99, *_BIASES), _MOST),
     "msd F=10 {0,1}, sparse": Condition(Task("msd", 10, (0, 1)), Protocol("benchmark", 1e-5, 0.999, *_BIASES), _MOST),
     "gts F=10 {0}, dense": Condition(Task("gts", 10, (0,)), Protocol("benchmark", 1e-5, 0.999, *_BIASES), _MOST),
+    "pfg F=10 cos, dense": Condition(
+        Task("pfg", 10, (), "cos", 0.3), Protocol("benchmark", 1e-5, 0.99, *_BIASES), _MOST, output_activation="identity"
+    ),
 }
 
 

@@ -25,11 +25,11 @@ def run(
     render: Callable[[list[Row]], str] | None = None,
     announce: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    """Train every replica that has no row yet, and return the rows of all, condition by condition.
+    """Train every replica that has no row yet, and return all rows that there are of the conditions, one after the other.
 
     Args:
         experiment: what to run.
-        render: the text of `table.md` from all rows that the folder has of the conditions.
+        render: the text of `table.md` from those rows.
         announce: told, before training starts, where everything is written to.
 
     Raises:
@@ -48,11 +48,12 @@ def run(
         everything = {row.replica_key: row for row in folder.finish()}
         if absent := len(keys.keys() - everything.keys()):
             raise ResultsError(f"{folder.rows_path}: {absent} replicas are missing; repeat the command")
+        place = {tuple(condition.columns.values()): c for c, condition in enumerate(experiment.conditions)}
+        mine = [row for row in everything.values() if row.condition in place]
+        mine.sort(key=lambda row: place[row.condition])
         if render is not None:
-            place = {tuple(condition.columns.values()): c for c, condition in enumerate(experiment.conditions)}
-            mine = [row for row in everything.values() if row.condition in place]
-            folder.write("table.md", render(sorted(mine, key=lambda row: place[row.condition])))
-        return [everything[key] for key in keys]
+            folder.write("table.md", render(mine))
+        return mine
 
 
 def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, str]]) -> None:
@@ -64,6 +65,7 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
     from timing_tasks.learning.callbacks import Checkpoints, PopulationProgress, RowWriter, TensorBoardCurves
     from timing_tasks.learning.engine import Population, create
     from timing_tasks.learning.online import OnlineModule
+    from timing_tasks.learning.pictures import TensorBoardPictures
 
     engine = create(experiment.engine, experiment.threads)
     population = Population.of(experiment.conditions, missing, experiment.seed)
@@ -80,7 +82,10 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
             max_epochs=1,
             max_steps=-1,
             logger=logger,
-            callbacks=[writer, TensorBoardCurves(experiment, before), checkpoints, PopulationProgress(len(before))],
+            callbacks=[
+                *(writer, TensorBoardCurves(experiment, before), TensorBoardPictures(), checkpoints),
+                PopulationProgress(len(before)),
+            ],
             enable_checkpointing=True,
             enable_model_summary=False,
             num_sanity_val_steps=0,

@@ -18,7 +18,7 @@ from timing_tasks.published import Published
 from timing_tasks.results import Row
 from timing_tasks.statistics import summarise
 from timing_tasks.tables import asked, by_condition, net
-from timing_tasks.tasks import Purpose, Stream, Task, stream
+from timing_tasks.tasks import Purpose, Stream, stream
 
 Drawing = Callable[[Sequence[Row], Sequence[Published]], Figure]
 
@@ -146,31 +146,6 @@ def start(rows: Sequence[Row], published: Sequence[Published] = ()) -> Figure:
     axes[0, 0].set_ylabel("target and output")
     axes[1, 0].set_ylabel("cell state")
     _legends(figure, axes[:, 0])
-    return figure
-
-
-def output_against_target(task: Task, weights: np.ndarray, output_activation: str, has_forget_gate: bool, seen: Any) -> Figure:
-    """A picture for TensorBoard: the first periods of a test stream of a net that is learning.
-
-    Args:
-        task: of the net.
-        weights: of the net now, in the order of WEIGHT_NAMES.
-        output_activation: of its output unit.
-        has_forget_gate: whether the net has one.
-        seen: seed, replica and training streams so far, which say what the test stream is.
-    """
-    seed, replica, number = seen
-    asked_for = stream(task, seed, replica, number, Purpose.TEST, 0, periods=4)
-    units = trajectory(weights, asked_for.inputs, output_activation, has_forget_gate)
-    figure = Figure(figsize=(5, 2.4), layout="constrained")
-    axes = figure.subplots()
-    t = np.arange(1, len(asked_for.targets) + 1)
-    axes.plot(t, asked_for.targets, label="target d", **_TARGET)
-    axes.plot(t, units.output, label="output z", **_PLAIN)
-    axes.set_xlabel("time step t")
-    axes.set_title(f"{task}: replica {replica} after {number} training streams", fontsize=9)
-    axes.set_ylim(-0.6, 1.6)  # the same in every picture, so that they can be leafed through
-    axes.legend(fontsize=7, loc="upper right", ncols=2)
     return figure
 
 

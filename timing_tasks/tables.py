@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -13,13 +13,18 @@ from rich.table import Table as RichTable
 from timing_tasks.published import Published, compare_solved, compare_streams
 from timing_tasks.results import Row
 from timing_tasks.statistics import LogRank, Summary, log_rank, summarise
+from timing_tasks.tasks.task import USUAL_TOLERANCE
 
-_USUAL_TOLERANCE = {"pfg": "0.3"}  # of the others 0.49 (PAPER.md 3)
+Add = Callable[[str, str], None]  # a cell to a column
+
 _WORDS = ("task", "I(n)", "I(n) or shape", "shape", "net", "engine", "first", "second", "against the paper")
-
 _OURS_NOTE = (
     "Training streams in thousands: mean ± standard deviation (standard error) over the solved nets; over all nets the "
-    "Kaplan-Meier median and the mean restricted to the longest time observed."
+    "Kaplan-Meier median."
+)
+_DETAILS_NOTE = (
+    "Restricted: the mean over all nets, as far as the longest time observed. Given up: nets whose budget was spent, from how "
+    "many thousand streams on, and the most periods that one of them had right in its last test."
 )
 _HELD_NOTE = (
     "Against the paper: first the nets solved (Fisher's exact test), then the streams (Welch's test, the paper's ± read as the "
@@ -27,18 +32,30 @@ _HELD_NOTE = (
 )
 _RATIO_NOTE = (
     "The rate ratio says how many times as often, at any moment, an unsolved net of the first kind gets solved as one of the "
-    "second (Peto's estimate of the hazard ratio; p of the log-rank test; nets that were given up are censored)."
+    "second (Peto's estimate of the hazard ratio; p of the log-rank test; nets that were given up are censored). Pairs of which "
+    "no net was solved are left out."
 )
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text."""
+    """A table of text.
+
+    Attributes:
+        title: of the table.
+        header: the names of the columns.
+        lines: of as many cells.
+        notes: below it.
+        details: the columns for which a terminal has no room.
+        details_note: about them.
+    """
 
     title: str
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    details_note: str = ""
 
 
 def by_condition(rows: Sequence[Row]) -> list[list[Row]]:
@@ -46,8 +63,7 @@ def by_condition(rows: Sequence[Row]) -> list[list[Row]]:
     conditions: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         conditions.setdefault(row.condition, []).append(row)
-    tasks = {_task(row): None for row in rows}
-    place = {task: number for number, task in enumerate(tasks)}
+    place = {task: number for number, task in enumerate(dict.fromkeys(map(_task, rows)))}
     return sorted(conditions.values(), key=lambda some: (place[_task(some[0])], some[0].forget_gate, some[0].peepholes))
 
 
@@ -59,49 +75,33 @@ def comparison(title: str, rows: Sequence[Row], published: Sequence[Published]) 
         rows: at least one for every line; tasks stand in the order of their first rows.
         published: the paper's values; conditions that are not among them have none.
     """
-    lines: list[tuple[str, ...]] = []
-    cut_short: list[str] = []
-    identity: list[str] = []
-    unverified = False
-    with_task, with_rmse = len({row.task for row in rows}) > 1, any(row.task == "pfg" for row in rows)
     conditions = by_condition(rows)
     values = [next((value for value in published if value.is_of(some[0])), None) for some in conditions]
+    columns: dict[str, list[str]] = {}
+
+    def add(column: str, text: str) -> None:
+        columns.setdefault(column, []).append(text)
+
     for some, value in zip(conditions, values, strict=True):
-        first, summary = some[0], summarise(some)
-        unverified |= value is not None and value.verified != "true" and bool(value.solved_percent)
-        most = max((int(row.test_size) for row in some if row.status == "unsolved"), default=0)
-        name = f"{first.task.upper()} F={first.interval} {asked(first)} {net(first)}"
-        if math.isfinite(summary.censored_at):
-            given_up = summary.nets - summary.solved - summary.diverged
-            since = f"the first after {thousands(summary.censored_at)}·10³ streams"
-            cut_short.append(f"{name}: {given_up}, {since}, at best {most} periods right in the last test")
-        if first.output_activation == "identity" and first.task != "pfg":
-            identity.append(name)
-        line = (
-            first.interval,
-            asked(first),
-            net(first),
-            *_paper(value, with_rmse),
-            *_ours(summary, with_rmse),
-            _held(summary, value),
-        )
-        lines.append((first.task.upper(), *line) if with_task else line)
+        summary = summarise(some)
+        _identify(add, some[0], rows)
+        _add_paper(add, value)
+        _add_ours(add, summary, some)
+        add("against the paper", _held(summary, value))
+    if not any(row.task == "pfg" for row in rows):
+        columns = {name: texts for name, texts in columns.items() if "RMSE" not in name}
+    if not any(values):
+        columns = {name: texts for name, texts in columns.items() if "paper" not in name}
     notes = [f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. {_OURS_NOTE}"]
+    identity = [some[0] for some in conditions if some[0].output_activation == "identity" and some[0].task != "pfg"]
     if identity:
-        every = len(identity) == len(lines)
-        notes.append("Identity output" + ("." if every else ": " + "; ".join(identity) + "."))
-    if any(line[-1] for line in lines):
-        notes.append(_HELD_NOTE)
-    if unverified:
+        names = "; ".join(f"{row.task.upper()} F={row.interval} {asked(row)} {net(row)}" for row in identity)
+        notes.append("Identity output." if len(identity) == len(conditions) else f"Identity output: {names}.")
+    if any(value and value.verified != "true" for value in values):
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
-    if cut_short:
-        notes.append("Nets given up when the budget was spent: " + "; ".join(cut_short) + ".")
-    header = (
-        *(("task",) if with_task else ()),
-        *("F", _asked_header(rows), "net", "paper %", "paper streams", *(("paper RMSE",) if with_rmse else ())),
-        *("solved", "% (95%)", "streams (s.e.)", "median", "restricted", *(("RMSE",) if with_rmse else ()), "against the paper"),
-    )
-    return Table(title, header, tuple(lines), tuple(notes))
+    notes.append(_HELD_NOTE if any(values) else "The paper's values are not known.")
+    lines = tuple(zip(*columns.values(), strict=True))
+    return Table(title, tuple(columns), lines, tuple(notes), ("restricted", "given up"), _DETAILS_NOTE)
 
 
 def variants(title: str, rows: Sequence[Row]) -> Table | None:
@@ -112,19 +112,23 @@ def variants(title: str, rows: Sequence[Row]) -> Table | None:
         rows: as for `comparison`.
     """
     conditions = by_condition(rows)
-    with_task = len({row.task for row in rows}) > 1
-    lines = []
+    columns: dict[str, list[str]] = {}
+
+    def add(column: str, text: str) -> None:
+        columns.setdefault(column, []).append(text)
+
     for number, second in enumerate(conditions):
         for first in conditions[number + 1 :]:
             differing = sum(a != b for a, b in zip(first[0].condition, second[0].condition, strict=True))
-            if differing == 1 and _task(first[0]) == _task(second[0]):
-                nets = (net(first[0]), net(second[0]), *(f"{_solved(some)}/{len(some)}" for some in (first, second)))
-                line = (first[0].interval, asked(first[0]), *nets, *_ratio(log_rank(first, second)))
-                lines.append((first[0].task.upper(), *line) if with_task else line)
-    if not lines:
+            if differing == 1 and _task(first[0]) == _task(second[0]) and _solved(first) + _solved(second) > 0:
+                _identify(add, first[0], rows, with_net=False)
+                for name, some in (("first", first), ("second", second)):
+                    add(name, net(some[0]))
+                    add(f"{name} solved", f"{_solved(some)}/{len(some)}")
+                _add_ratio(add, log_rank(first, second))
+    if not columns:
         return None
-    header = ("F", _asked_header(rows), "first", "second", "first solved", "second solved", "rate ratio (95%)", "p")
-    return Table(title, ("task", *header) if with_task else header, tuple(lines), (_RATIO_NOTE,))
+    return Table(title, tuple(columns), tuple(zip(*columns.values(), strict=True)), (_RATIO_NOTE,))
 
 
 def asked(row: Row) -> str:
@@ -135,12 +139,12 @@ def asked(row: Row) -> str:
         offsets = row.offsets.split()
         is_range = len(offsets) > 3 and offsets == [str(i) for i in range(len(offsets))]
         text = "{0,…," + offsets[-1] + "}" if is_range else "{" + ",".join(offsets) + "}"
-    return text if row.tolerance in ("", _USUAL_TOLERANCE.get(row.task, "0.49")) else f"{text} within {row.tolerance}"
+    return text if row.tolerance == str(USUAL_TOLERANCE[row.task]) else f"{text} ±{row.tolerance}"
 
 
 def net(row: Row) -> str:
     """The net, as a table names it."""
-    return ("peephole" if row.peepholes == "true" else "LSTM") + ("" if row.forget_gate == "true" else ", no forget gate")
+    return ("peephole" if row.peepholes == "true" else "LSTM") + ("" if row.forget_gate == "true" else ", f = 1")
 
 
 def thousands(streams: float) -> str:
@@ -153,52 +157,61 @@ def _task(row: Row) -> tuple[str, ...]:
     return row.task, row.interval, row.offsets, row.waveform, row.tolerance
 
 
-def _asked_header(rows: Sequence[Row]) -> str:
+def _identify(add: Add, row: Row, rows: Sequence[Row], with_net: bool = True) -> None:
+    if len({row.task for row in rows}) > 1:
+        add("task", row.task.upper())
     kinds = {bool(row.waveform) for row in rows}
-    return "I(n) or shape" if len(kinds) > 1 else "shape" if kinds == {True} else "I(n)"
+    add("F", row.interval)
+    add("I(n) or shape" if len(kinds) > 1 else "shape" if kinds == {True} else "I(n)", asked(row))
+    if with_net:
+        add("net", net(row))
+
+
+def _add_paper(add: Add, value: Published | None) -> None:
+    def with_deviation(text: str, deviation: str) -> str:
+        return text + (f" ± {deviation}" if deviation else "")
+
+    mark = "" if value is None or value.verified == "true" else "?"
+    for column, text in (
+        ("paper %", value.solved_percent if value else ""),
+        ("paper streams", with_deviation(value.streams, value.streams_deviation) if value else ""),
+        ("paper RMSE", with_deviation(value.rmse, value.rmse_deviation) if value else ""),
+    ):
+        add(column, text if text in ("", "-") else text + mark)
+
+
+def _add_ours(add: Add, summary: Summary, rows: Sequence[Row]) -> None:
+    low, high = summary.interval
+    diverged = f", {summary.diverged} diverged" if summary.diverged else ""
+    add("solved (95%)", f"{summary.solved}/{summary.nets} ({100 * low:.0f}–{100 * high:.0f}%{diverged})")
+    mean, rmse = ("-", "-") if not summary.solved else (thousands(summary.mean), f"{summary.rmse:.3f}")
+    if summary.solved > 1:
+        mean += f" ± {thousands(summary.deviation)} ({thousands(summary.standard_error)})"
+        rmse += f" ± {summary.rmse_deviation:.3f}"
+    add("streams (s.e.)", mean)
+    at_least = f"> {thousands(summary.censored_at)}" if math.isfinite(summary.censored_at) else "> ∞"
+    add("median", thousands(summary.median) if math.isfinite(summary.median) else at_least)
+    add("restricted", thousands(summary.restricted_mean))
+    add("RMSE", rmse)
+    some = [row for row in rows if row.status == "unsolved"]
+    best = max((int(row.test_size) for row in some), default=0)
+    add("given up", f"{len(some)} from {thousands(summary.censored_at)} on, best {best}" if some else "")
 
 
 def _held(summary: Summary, value: Published | None) -> str:
     if value is None or not (value.solved_percent or value.streams):
         return ""
-    return f"{compare_solved(summary, value)}; {compare_streams(summary, value)}"
-
-
-def _paper(value: Published | None, with_rmse: bool) -> tuple[str, ...]:
-    if value is None:
-        return ("",) * (2 + with_rmse)
-    mark = "" if value.verified == "true" else "?"
-    texts = [value.solved_percent]
-    for mean, deviation in ((value.streams, value.streams_deviation), (value.rmse, value.rmse_deviation))[: 1 + with_rmse]:
-        texts.append(mean + (f" ± {deviation}" if deviation else ""))
-    return tuple(text + mark if text and text != "-" else text for text in texts)
-
-
-def _ours(summary: Summary, with_rmse: bool) -> tuple[str, ...]:
-    low, high = summary.interval
-    solved = f"{summary.solved}/{summary.nets}" + (f" ({summary.diverged} diverged)" if summary.diverged else "")
-    percent = f"{100 * summary.solved / summary.nets:.0f} ({100 * low:.0f}–{100 * high:.0f})"
-    mean = "-" if not summary.solved else thousands(summary.mean)
-    if summary.solved > 1:
-        mean += f" ± {thousands(summary.deviation)} ({thousands(summary.standard_error)})"
-    if math.isfinite(summary.median):
-        median = thousands(summary.median)
-    else:
-        median = f"> {thousands(summary.censored_at)}" if math.isfinite(summary.censored_at) else "> ∞"
-    rmse = "-" if not summary.solved else f"{summary.rmse:.3f}" + (f" ± {summary.rmse_deviation:.3f}" if summary.solved > 1 else "")
-    return solved, percent, mean, median, thousands(summary.restricted_mean), *((rmse,) if with_rmse else ())
+    return "; ".join(dict.fromkeys((compare_solved(summary, value), compare_streams(summary, value))))
 
 
 def _solved(rows: Sequence[Row]) -> int:
     return sum(row.status == "solved" for row in rows)
 
 
-def _ratio(result: LogRank) -> tuple[str, str]:
-    if math.isnan(result.p_value):
-        return "-", "-"
+def _add_ratio(add: Add, result: LogRank) -> None:
     low, high = (_factor(bound) for bound in result.interval)
-    p_value = f"{result.p_value:.3f}" if result.p_value >= 0.001 else "< 0.001"
-    return f"{_factor(result.ratio)} ({low}–{high})", p_value
+    add("rate ratio (95%)", f"{_factor(result.ratio)} ({low}–{high})")
+    add("p", f"{result.p_value:.3f}" if result.p_value >= 0.001 else "< 0.001")
 
 
 def _factor(value: float) -> str:
@@ -209,16 +222,18 @@ def markdown(table: Table) -> str:
     """The table as Markdown, ending in a line feed."""
     lines = [f"## {table.title}", "", "| " + " | ".join(table.header) + " |", "|" + "---|" * len(table.header)]
     lines += ["| " + " | ".join(line) + " |" for line in table.lines]
-    return "\n".join([*lines, "", *(note + "\n" for note in table.notes)])
+    notes = [*table.notes, *([table.details_note] if table.details_note else [])]
+    return "\n".join([*lines, "", *(note + "\n" for note in notes)])
 
 
 def show(table: Table, console: Console) -> None:
     """The table in a terminal."""
     rich = RichTable(title=table.title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in table.header:
-        rich.add_column(column, justify="left" if column in _WORDS else "right", no_wrap=True)
+    shown = [number for number, column in enumerate(table.header) if column not in table.details]
+    for number in shown:
+        rich.add_column(table.header[number], justify="left" if table.header[number] in _WORDS else "right", no_wrap=True)
     for line in table.lines:
-        rich.add_row(*line)
+        rich.add_row(*(line[number] for number in shown))
     console.print(rich)
     for note in table.notes:
         console.print(note, highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ from timing_tasks.errors import ResultsError
 from timing_tasks.learning.engine import State, Verdict
 from timing_tasks.learning.online import OnlineModule
 from timing_tasks.results import ResultsFolder, Row
+
+_KINDS = ("solved fraction", "median training stream size", "median test stream size")
 
 
 class RowWriter(L.Callback):
@@ -154,13 +157,20 @@ class TensorBoardCurves(L.Callback):
         self.experiment, self.before, self.seconds = experiment, before, seconds
         self.start = self.last = time.monotonic()
 
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Lay the curves of a table out together, one chart for each kind, in the tab for custom scalars."""
+        names = [re.escape(str(condition)) for condition in self.experiment.conditions]  # a layout's tags are patterns
+        charts = {kind: ["Multiline", [f"^{kind}/{name}$" for name in names]] for kind in _KINDS}
+        for logger in boards(trainer):
+            logger.experiment.add_custom_scalars({self.experiment.title: charts})
+
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """A point, if it is time."""
         assert isinstance(module, OnlineModule)
         now = time.monotonic()
         if module.is_finished or now - self.last >= min(self.seconds, (now - self.start) / 20):
             self.last = now
-            for logger in _boards(trainer):
+            for logger in boards(trainer):
                 self._point(logger, module)
 
     def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
@@ -176,7 +186,7 @@ class TensorBoardCurves(L.Callback):
             "seed": self.experiment.seed,
             "replicas": self.experiment.replicas,
         }
-        for logger in _boards(trainer):
+        for logger in boards(trainer):
             logger.log_hyperparams(parameters, {"solved fraction": self._solved_fraction(module)})
 
     def _point(self, logger: TensorBoardLogger, module: OnlineModule) -> None:
@@ -186,12 +196,12 @@ class TensorBoardCurves(L.Callback):
             if len(rows) == 0:
                 continue
             streams = int(state.training_streams.numpy()[rows].max())
-            values = {
-                "solved fraction": self._solved_fraction(module, position),
-                "median training stream size": float(np.median(state.training_size.numpy()[rows])),
-                "median test stream size": float(np.median(state.test_size.numpy()[rows])),
-            }
-            for name, value in values.items():
+            values = (
+                self._solved_fraction(module, position),
+                float(np.median(state.training_size.numpy()[rows])),
+                float(np.median(state.test_size.numpy()[rows])),
+            )
+            for name, value in zip(_KINDS, values, strict=True):
                 logger.experiment.add_scalar(f"{name}/{condition}", value, streams)
 
     def _solved_fraction(self, module: OnlineModule, position: int | None = None) -> float:
@@ -203,7 +213,8 @@ class TensorBoardCurves(L.Callback):
         return float(solved / (np.count_nonzero(mine) + len(others)))
 
 
-def _boards(trainer: L.Trainer) -> Sequence[TensorBoardLogger]:
+def boards(trainer: L.Trainer) -> Sequence[TensorBoardLogger]:
+    """Where to write for TensorBoard."""
     return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from timing_tasks.errors import ConfigurationError
 
 TASKS = ("nmsd", "msd", "gts", "pfg")
+USUAL_TOLERANCE = {"nmsd": 0.49, "msd": 0.49, "gts": 0.49, "pfg": 0.3}  # PAPER.md 3
 WAVEFORMS = ("cos", "tri", "rect")
 
 # Bounds that keep a stream's length and the random draws well inside 32 bits.
@@ -109,10 +110,11 @@ class Task:
         return values
 
     def __str__(self) -> str:
-        """As a table names it, such as `msd F=10 I={0,1}`."""
+        """As messages and TensorBoard name it, such as `msd F=10 I={0,1}`."""
+        within = "" if self.tolerance == USUAL_TOLERANCE[self.name] else f" within {self.tolerance}"
         if self.name == "pfg":
-            return f"pfg {self.waveform} F={self.min_interval}"
-        return f"{self.name} F={self.min_interval} I={{{','.join(map(str, self.offsets))}}}"
+            return f"pfg {self.waveform} F={self.min_interval}{within}"
+        return f"{self.name} F={self.min_interval} I={{{','.join(map(str, self.offsets))}}}{within}"
 
 
 def _is_whole(value: object) -> bool:
