@@ -15,7 +15,13 @@ CONDITIONS = {"task=nmsd": {"task": {"min_interval": 10}}}
 
 
 def row(replica: int = 0, **changes: str) -> Row:
-    values = dict.fromkeys(COLUMNS, "") | {"task": "nmsd", "interval": "10", "offsets": "0 1", "tolerance": "0.49"}
+    values = dict.fromkeys(COLUMNS, "") | {
+        "task": "nmsd",
+        "interval": "10",
+        "offsets": "0 1",
+        "tolerance": "0.49",
+        "initial_state": "zero",
+    }
     values |= {"seed": "1", "replica": str(replica), "status": "solved", "training_streams": "5"}
     return Row(**values | {"net_steps": "9", "test_size": "1"} | changes)
 

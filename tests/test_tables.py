@@ -5,7 +5,10 @@ from rich.console import Console
 
 from tests.test_results import row
 from timing_tasks.published import Published, read_published
-from timing_tasks.tables import asked, comparison, markdown, show, variants
+from timing_tasks.tables import markdown, show
+from timing_tasks.tables.cells import asked
+from timing_tasks.tables.comparison import comparison
+from timing_tasks.tables.pairs import variants
 
 PAPERS = {
     **{"forget_gate": "true", "output_activation": "sigmoid", "tolerance": "0.49", "protocol": "p"},

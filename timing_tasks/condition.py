@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.tasks.task import Task
 
-INITIAL_STATES = ("zero",)
+INITIAL_STATES = ("zero", "learned", "learned_cell_state", "learned_cell_output", "noisy")
 OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
 RECIPES = ("online",)
 
@@ -73,10 +73,12 @@ class Condition:
         peepholes: whether the net has them.
         forget_gate: whether the net has one; without, f = 1.
         output_activation: `sigmoid` or `identity`.
-        initial_state: `zero`.
+        initial_state: `zero`; `learned`, both s(0) and y(0); `learned_cell_state` or `learned_cell_output`, one of them, the
+            other zero; `noisy`, both learned and with noise added in training, none in a test.
         recipe: `online`, the paper's learning rule.
         protocol: the reading of the paper.
         budget: when a net is given up.
+        initial_noise: the standard deviation of the noise of `noisy`, which is uniform; 0 for the others.
     """
 
     task: Task
@@ -87,6 +89,7 @@ class Condition:
     output_activation: str = "sigmoid"
     initial_state: str = "zero"
     recipe: str = "online"
+    initial_noise: float = 0.0
     frozen_weights: bool = field(default=False, repr=False)  # sum up gradients, for tests and studies; never from a config
 
     def __post_init__(self) -> None:
@@ -98,6 +101,9 @@ class Condition:
         ):
             if value not in allowed:
                 raise ConfigurationError(key, value, " or ".join(allowed))
+        least = "above 0 for noisy" if self.initial_state == "noisy" else "0 unless the initial state is noisy"
+        is_noisy = self.initial_state == "noisy"
+        check_number("initial_state.noise", self.initial_noise, least, lambda v: v > 0 if is_noisy else v == 0)
         for key in ("peepholes", "forget_gate"):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(key, getattr(self, key), "true or false")
@@ -111,7 +117,7 @@ class Condition:
             "offsets": " ".join(map(str, self.task.offsets)),
             "waveform": self.task.waveform,
             "peepholes": str(self.peepholes).lower(),
-            "initial_state": self.initial_state,
+            "initial_state": self.initial_state + (f" {self.initial_noise}" if self.initial_noise else ""),
             "recipe": self.recipe,
             "protocol": self.protocol.name,
             "forget_gate": str(self.forget_gate).lower(),

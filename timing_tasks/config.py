@@ -14,12 +14,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import timing_tasks
-from timing_tasks.condition import Budget, Condition, Protocol, check_whole
+from timing_tasks.condition import INITIAL_STATES, Budget, Condition, Protocol, check_whole
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.engine import available
 from timing_tasks.tasks import TASKS, Task
 
-_NET = ("peepholes", "forget_gate", "output_activation")
+_NET = ("peepholes", "forget_gate", "output_activation", "initial_state")
 _READINGS = ("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias")
 
 
@@ -128,12 +128,24 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
             peepholes=peepholes,
             forget_gate=forget_gate,
             output_activation=_output_activation(net["output_activation"], task),
-            initial_state=values["initial_state"]["name"],
+            initial_state=initial_state,
             recipe=values["recipe"]["name"],
+            initial_noise=values["initial_state"]["noise"] if initial_state == "noisy" else 0.0,
         )
+        for initial_state in _initial_states(net["initial_state"])
         for forget_gate in _switch("forget_gate", net["forget_gate"])
         for peepholes in _switch("peepholes", net["peepholes"])
     ]
+
+
+def _initial_states(value: Any) -> list[str]:
+    """The names of a group's option, or those that an entry lists."""
+    names = value["name"] if isinstance(value, dict) else value
+    names = names if isinstance(names, list) else [names]
+    for name in names or [None]:
+        if name not in INITIAL_STATES:
+            raise ConfigurationError("initial_state", name, f"one of {', '.join(INITIAL_STATES)}")
+    return names
 
 
 def _switch(key: str, value: Any) -> list[bool]:

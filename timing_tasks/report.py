@@ -1,32 +1,41 @@
-"""From a config to what a script of `reproduce/` prints and writes: a table, or a figure."""
+"""From a config to what a script of `reproduce/` prints and writes: tables and figures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 from rich.console import Console
 
-from timing_tasks import experiment, tables
+from timing_tasks import experiment
 from timing_tasks.config import experiment as checked
 from timing_tasks.published import Published, read_published
 from timing_tasks.results import Row, write_whole
+from timing_tasks.tables import Table, markdown, show
+from timing_tasks.tables.comparison import comparison
+from timing_tasks.tables.pairs import initial_states, variants
 
 _WIDTH = 150  # of the widest table; narrower terminals wrap its lines
 
+TABLES: dict[str, Callable[[str, Sequence[Row], Sequence[Published]], Table | None]] = {
+    "comparison": comparison,
+    "variants": lambda title, rows, _: variants(f"{title}: net against net", rows),
+    "initial_states": lambda title, rows, _: initial_states(title, rows),
+}
+
 
 def produce(config: DictConfig, published: Path) -> str:
-    """Run the experiment of a config, or what is missing of it, and show its table, or draw its figure if it is one.
+    """Run the experiment of a config, or what is missing of it, and show its tables and draw its figures.
 
-    The table is also written to `table.md` beside the rows, the figure to a PNG file.
+    The tables are also written to `table.md` beside the rows, each figure to a PNG file.
 
     Args:
-        config: the composed config.
+        config: the composed config; `tables` and `figures` name what is made of the rows.
         published: the folder with the paper's values.
 
     Returns:
-        The table or the figure as Markdown, for a report in the folder above that of the rows.
+        Tables and figures as Markdown, for a report in the folder above that of the rows.
 
     Raises:
         UserError: a value or a folder that cannot be used, or no net that could be drawn.
@@ -38,25 +47,23 @@ def produce(config: DictConfig, published: Path) -> str:
     def announce(text: str) -> None:
         console.print(text, highlight=False, soft_wrap=True)
 
-    if "figure" in config:
-        from timing_tasks.figures import DRAWINGS, png
-
-        rows = experiment.run(described, announce=announce)
-        path = described.output / f"{config.figure}.png"
-        write_whole(path, png(DRAWINGS[config.figure](rows, values)))
-        announce(f"figure: {path}")
-        return f"## {described.title}\n\n![{described.title}]({path.parent.name}/{path.name})\n\n{config.caption}\n"
+    def make_tables(rows: Sequence[Row]) -> list[Table]:
+        made = [TABLES[name](described.title, rows, values) for name in config.tables]
+        return [table for table in made if table is not None]
 
     def render(rows: Sequence[Row]) -> str:
-        return "\n".join(map(tables.markdown, make_tables(described.title, rows, values)))
+        return "\n".join(map(markdown, make_tables(rows)))
 
-    rows = experiment.run(described, render, announce)
-    for made in make_tables(described.title, rows, values):
-        tables.show(made, console)
-    return render(rows)
+    rows = experiment.run(described, render if config.tables else None, announce)
+    for table in make_tables(rows):
+        show(table, console)
+    parts = [render(rows)] if config.tables else []
+    for name in config.figures:
+        from timing_tasks.figures import DRAWINGS, png
 
-
-def make_tables(title: str, rows: Sequence[Row], published: Sequence[Published]) -> list[tables.Table]:
-    """The table of an experiment, and, where it has nets that differ in one thing, the one that compares them."""
-    variants = tables.variants(f"{title}: net against net", rows)
-    return [tables.comparison(title, rows, published), *([variants] if variants else [])]
+        drawing = DRAWINGS[name]
+        path = described.output / f"{name}.png"
+        write_whole(path, png(drawing.draw(rows, values)))
+        announce(f"figure: {path}")
+        parts.append(f"## {drawing.title}\n\n![{drawing.title}]({path.parent.name}/{path.name})\n\n{drawing.caption}\n")
+    return "\n".join(parts)

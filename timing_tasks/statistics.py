@@ -140,6 +140,32 @@ class LogRank:
     interval: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class PairedRatio:
+    """How many times as many training streams the nets of one group took as their partners of the other.
+
+    Attributes:
+        pairs: in which both nets are solved; the others have no ratio.
+        ratio: the geometric mean over them; NaN without one.
+        interval: of the geometric mean, 95%, by Student's t of the logarithms; NaN with fewer than two.
+    """
+
+    pairs: int
+    ratio: float
+    interval: tuple[float, float]
+
+
+def paired_ratio(first: Sequence[Row], second: Sequence[Row]) -> PairedRatio:
+    """Compare nets of two conditions that have seed and replica, and so all they draw, in common."""
+    solved = [{(r.seed, r.replica): float(r.training_streams) for r in rows if r.status == "solved"} for rows in (first, second)]
+    logs = np.log([solved[0][key] / solved[1][key] for key in sorted(solved[0].keys() & solved[1].keys())])
+    mean, deviation = _mean_and_deviation(logs)
+    if len(logs) < 2:
+        return PairedRatio(len(logs), math.exp(mean), (math.nan, math.nan))
+    width = float(stats.t.ppf(0.975, len(logs) - 1)) * deviation / math.sqrt(len(logs))
+    return PairedRatio(len(logs), math.exp(mean), (math.exp(mean - width), math.exp(mean + width)))
+
+
 def log_rank(first: Sequence[Row], second: Sequence[Row]) -> LogRank:
     """Compare the rows of two conditions, at least one each; see `observations` for diverged nets."""
     (times_1, solved_1), (times_2, solved_2) = observations(first), observations(second)

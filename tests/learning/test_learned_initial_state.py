@@ -1,53 +1,138 @@
-"""The derivatives of a learned initial state, so far in the native engine alone."""
+"""A learned initial state in the online recipe (PAPER.md 2): exact at the first step, truncated from then on."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 
 from tests.conftest import make_condition
-from tests.learning.test_engines import GRADIENT_CONDITIONS, busy_weights, needs_native, population
+from tests.learning.test_engines import GRADIENT_CONDITIONS, assert_same, busy_weights, needs_native, population
 from timing_tasks.condition import Condition
 from timing_tasks.data import TimingDataModule
-from timing_tasks.learning.engine import Population, State, create
-from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.errors import ConfigurationError
+from timing_tasks.learning.engine import Engine, Population, State, create
+from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES, TimingNetwork
 from timing_tasks.tasks import Task
+
+S_0, Y_0 = (WEIGHT_NAMES.index(name) for name in INITIAL_STATE)
+LEARNED = (
+    make_condition(Task("nmsd", 3, (0, 1)), initial_state="learned"),
+    make_condition(Task("msd", 4, (0, 1, 2)), learning_rate=1e-3, output_activation="identity", initial_state="learned_cell_state"),
+    make_condition(Task("gts", 5, (0,)), peepholes=False, initial_state="noisy", initial_noise=0.3),
+    make_condition(Task("gts", 5, (0, 1)), initial_state="learned_cell_output"),
+    make_condition(Task("gts", 4, (0,)), forget_gate=False, initial_state="learned"),
+    make_condition(Task("pfg", 6, (), "cos", 0.3), output_activation="identity", initial_state="noisy", initial_noise=0.1),
+    make_condition(Task("pfg", 5, (), "tri", 0.3), output_activation="identity"),
+)
+
+
+@pytest.mark.parametrize("initial_state", ["learned", "learned_cell_state", "learned_cell_output"])
+@pytest.mark.parametrize("condition", GRADIENT_CONDITIONS, ids=str)
+def test_the_summed_gradient_of_a_stream_is_autograds(engine: Engine, condition: Condition, initial_state: str):
+    task = Task(condition.task.name, condition.task.min_interval, condition.task.offsets, condition.task.waveform, 1e6)
+    net = {"peepholes": condition.peepholes, "output_activation": condition.output_activation}
+    people = population(
+        [make_condition(task, learning_rate=1.0, frozen_weights=True, initial_state=initial_state, **net)], replicas=2
+    )
+    people.records["momentum"] = 1.0
+    state = State.initial(people)
+    busy_weights(state)
+    if not condition.peepholes:
+        state.weights[:, [WEIGHT_NAMES.index(name) for name in PEEPHOLES]] = 0.0
+    state.weights[:, [S_0, Y_0]] = torch.tensor([0.7, -0.4], dtype=torch.float64)
+    before = state.weights.clone()
+    data = TimingDataModule(people)
+    for r in range(len(people)):
+        x, d, mask = data.stream(r, 0)
+        alone, of_one = Population.of(people.conditions, [(0, r)], 7), state.clone()
+        alone.records[:] = people.records
+        of_one = State(**{name: tensor[[r]].clone() for name, tensor in state.tensors().items()})
+        engine.run(alone, of_one, x.shape[1])
+        assert of_one.training_streams.tolist() == [1]
+        module = TimingNetwork(truncated=True, initial_state="learned", **net)
+        module.load_vector(before[r].numpy())
+        (0.5 * (d - module(x))[mask].square().sum()).backward()
+        expected = -module.gradient_vector()
+        expected[
+            [
+                position
+                for position, name in ((S_0, "cell_state"), (Y_0, "cell_output"))
+                if not initial_state.endswith(("learned", name))
+            ]
+        ] = 0
+        np.testing.assert_allclose(of_one.deltas[0].numpy(), expected, rtol=1e-9, atol=1e-12)
+        assert np.count_nonzero(expected[[S_0, Y_0]]) == (2 if initial_state == "learned" else 1)
 
 
 @needs_native
-@pytest.mark.parametrize("condition", GRADIENT_CONDITIONS, ids=str)
-def test_the_native_engines_gradient_of_a_learned_initial_state_is_autograds(condition: Condition):
-    # PAPER.md 2, "Learned initial state": exact at the first step, but that nothing flows through a peephole of the new state;
-    # truncated from then on. No configuration leads there yet.
-    task = Task(condition.task.name, condition.task.min_interval, condition.task.offsets, condition.task.waveform, 1e6)
-    net = {"peepholes": condition.peepholes, "output_activation": condition.output_activation}
-    people = population([make_condition(task, learning_rate=1.0, frozen_weights=True, **net)])
-    for name in ("momentum", "learn_cell_state", "learn_cell_output"):
-        people.records[name] = 1
+def test_both_engines_agree_after_thousands_of_net_steps():
+    people = population(LEARNED)
+    states = []
+    for name in ("torch", "native"):
+        state = State.initial(people)
+        create(name, threads=1).run(people, state, 1500)
+        states.append(state)
+    assert_same(*states, rtol=1e-9, atol=1e-12)
+    learned = states[0].weights[:, [S_0, Y_0]] != 0
+    assert learned.reshape(-1, 3, 2).all(1).tolist() == [
+        [True, True],
+        [True, False],
+        [True, True],
+        [False, True],
+        [True, True],
+        [True, True],
+        [False, False],
+    ]
+
+
+@needs_native
+def test_the_same_digits_for_any_threads_chunks_and_company():
+    people = population(LEARNED)
+    whole = State.initial(people)
+    create("native", threads=1).run(people, whole, 3000)
+    pieces = State.initial(people)
+    for steps in (1, 700, 299, 2000):
+        create("native", threads=2).run(people, pieces, steps)
+    assert_same(whole, pieces)
+    for row in range(0, len(people), 3):
+        alone = Population.of(people.conditions, [(int(people.condition[row]), 0)], 7)
+        state = State.initial(alone)
+        create("native", threads=1).run(alone, state, 3000)
+        for name, tensor in state.tensors().items():
+            assert torch.equal(tensor[0], getattr(whole, name)[row]), name
+
+
+def test_noise_has_its_deviation_and_a_test_has_none(engine: Engine):
+    # Zero weights into the gates but a wide open forget gate and a shut input gate: s stays what it was at the start.
+    condition = make_condition(
+        Task("gts", 2, (0,), tolerance=1e6), learning_rate=1e-300, momentum=0.0, initial_state="noisy", initial_noise=0.5
+    )
+    people = population([condition], replicas=400)
     state = State.initial(people)
-    busy_weights(state)
-    state.weights[:, [WEIGHT_NAMES.index(name) for name in ("s_0", "y_0")]] = torch.tensor([0.7, -0.4], dtype=torch.float64)
-    before = state.weights.clone()
-    data, native = TimingDataModule(people), create("native", threads=1)
-    for r in range(len(people)):
-        x, d, mask = (t.flatten() for t in data.stream(r, 0))
-        alone = Population.of(people.conditions, [(0, r)], 7)
-        alone.records[:] = people.records
-        of_one = State(**{name: tensor[[r]].clone() for name, tensor in state.tensors().items()})
-        native.run(alone, of_one, len(x))
-        assert of_one.training_streams.tolist() == [1]
-        vector = before[r].clone().requires_grad_()
-        w = dict(zip(WEIGHT_NAMES, vector, strict=True))
-        s, y, loss = w["s_0"], w["y_0"], torch.zeros((), dtype=torch.float64)
-        for t in range(len(x)):
-            s_seen, y_seen = (s, y) if t == 0 else (s.detach(), y.detach())
-            s_seen = s_seen if condition.peepholes else torch.zeros_like(s_seen)
-            i = torch.sigmoid(w["w_ix"] * x[t] + w["w_ih"] * y_seen + w["b_i"] + w["p_i"] * s_seen)
-            f = torch.sigmoid(w["w_fx"] * x[t] + w["w_fh"] * y_seen + w["b_f"] + w["p_f"] * s_seen)
-            s = f * s + i * (w["w_cx"] * x[t] + w["w_ch"] * y_seen + w["b_c"])
-            s_new = s.detach() if condition.peepholes else torch.zeros_like(s)
-            o = torch.sigmoid(w["w_ox"] * x[t] + w["w_oh"] * y_seen + w["b_o"] + w["p_o"] * s_new)
-            y = o * s
-            z = w["w_kh"] * y + w["b_k"]
-            z = torch.sigmoid(z) if condition.output_activation == "sigmoid" else z
-            loss = loss + 0.5 * (d[t] - z) ** 2 * mask[t]
-        loss.backward()
-        torch.testing.assert_close(of_one.deltas[0], -vector.grad, rtol=1e-9, atol=1e-12)
+    state.weights[:] = 0.0
+    state.weights[:, WEIGHT_NAMES.index("b_f")], state.weights[:, WEIGHT_NAMES.index("b_i")] = 700.0, -700.0
+    state.weights[:, S_0] = 2.0
+    engine.run(people, state, 1)
+    noise = state.cell_state.numpy() - 2.0
+    assert abs(noise.mean()) < 4 * 0.5 / math.sqrt(len(noise))
+    assert noise.std() == pytest.approx(0.5, rel=0.1)
+    assert abs(noise).max() < 0.5 * math.sqrt(3)
+    engine.run(people, state, 200)  # into the test stream
+    assert state.phase.tolist() == [1] * len(people)
+    assert (state.cell_state == 2.0).all()
+
+
+@pytest.mark.parametrize(
+    ("net", "key"),
+    [
+        ({"initial_state": "warm"}, "initial_state"),
+        ({"initial_state": "noisy"}, "initial_state.noise"),
+        ({"initial_state": "noisy", "initial_noise": math.nan}, "initial_state.noise"),
+        ({"initial_state": "learned", "initial_noise": 0.1}, "initial_state.noise"),
+    ],
+)
+def test_what_cannot_be_is_refused(net: dict[str, object], key: str):
+    with pytest.raises(ConfigurationError) as raised:
+        make_condition(Task("gts", 5, (0,)), **net)
+    assert raised.value.key == key

@@ -25,6 +25,7 @@ def people(replicas: int = 3) -> Population:
 def described(tmp_path: Path, **changes: object) -> Experiment:
     values = {
         "name": "test",
+        "title": "Test",
         "conditions": CONDITIONS,
         "replicas": 3,
         "seed": 1,

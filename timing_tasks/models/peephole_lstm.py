@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from timing_tasks.models.initial_state import NAMES
+
 GATES = ("input", "forget", "output")
 ACTIVATIONS = ("tanh", "identity")
 
@@ -35,7 +37,10 @@ class PeepholeLSTM(nn.Module):
         activation: phi, of the cell input and of the cell output: `tanh`, or `identity` as in the paper.
         gate_bias: initial biases by gate (`input`, `forget`, `output`); gates that are not named are drawn like the weights.
         truncated: cut the gradient as the paper does (PAPER.md 2): no error flows from a gate's or the cell's net input into
-            h_{t-1}, nor through a peephole, so that errors travel back in time inside the cells only.
+            h_{t-1}, nor through a peephole, so that errors travel back in time inside the cells only. Into the initial state it
+            flows from the first step's net inputs (PAPER.md 2, "Learned initial state").
+        initial_state: the state before the first step where none is given: a name of `initial_state.NAMES`, such as `learned`, or
+            a module that makes (h, c) of the shapes of `hx` from (batch size or None, context), such as `initial_state.Contextual`.
         device: of the parameters.
         dtype: of the parameters.
 
@@ -46,7 +51,7 @@ class PeepholeLSTM(nn.Module):
         weight_peephole: (3, hidden_size), rows p_i, p_f, p_o; absent without `peepholes`.
 
     Raises:
-        ValueError: sizes below 1, an unknown activation or gate.
+        ValueError: sizes below 1, an unknown activation, gate or initial state.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class PeepholeLSTM(nn.Module):
         activation: str = "tanh",
         gate_bias: Mapping[str, float] | None = None,
         truncated: bool = False,
+        initial_state: str | nn.Module = "zero",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -82,13 +88,23 @@ class PeepholeLSTM(nn.Module):
         self.weight_hh = parameter(4 * hidden_size, hidden_size)
         self.bias: nn.Parameter | None = parameter(4 * hidden_size) if bias else None
         self.weight_peephole: nn.Parameter | None = parameter(3, hidden_size) if peepholes else None
+        if isinstance(initial_state, str):
+            if initial_state not in NAMES:
+                raise ValueError(f"initial_state={initial_state!r}: one of {', '.join(NAMES)}, or a module")
+            initial_state = NAMES[initial_state](*self.state_shapes, device=device, dtype=dtype)
+        self.initial_state = initial_state
         self.reset_parameters()
+
+    @property
+    def state_shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The shapes of h and c without the batch, for an initial state."""
+        return (1, self.hidden_size), (1, self.hidden_size)
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw every parameter anew and set the named gate biases."""
+        """Draw every parameter of the layer anew and set the named gate biases; the initial state is a module of its own."""
         bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
+        for parameter in self.parameters(recurse=False):
             parameter.uniform_(-bound, bound)
         if self.bias is not None:
             gates = self.bias.view(4, self.hidden_size)
@@ -96,12 +112,16 @@ class PeepholeLSTM(nn.Module):
                 if gate in self.gate_bias:
                     gates[row] = self.gate_bias[gate]
 
-    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, context: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Run the layer over a sequence.
 
         Args:
             input: (T, N, input_size), (N, T, input_size) with `batch_first`, or (T, input_size) without a batch.
-            hx: the initial (h, c), each (1, N, hidden_size), or (1, hidden_size) without a batch; zeros by default.
+            hx: the initial (h, c), each (1, N, hidden_size), or (1, hidden_size) without a batch; by default the layer's own
+                initial state.
+            context: for an initial state that depends on one.
 
         Returns:
             The outputs, shaped like the input with hidden_size features, and the last (h, c), shaped like `hx`.
@@ -118,17 +138,16 @@ class PeepholeLSTM(nn.Module):
         x = x.transpose(0, 1) if batched and self.batch_first else x  # (T, N, input_size)
         state_shape = (1, x.size(1), self.hidden_size)
         if hx is None:
-            h = c = x.new_zeros(state_shape[1:])
-        else:
-            expected = state_shape if batched else (1, self.hidden_size)
-            for name, state in zip("hc", hx, strict=True):
-                if tuple(state.shape) != expected:
-                    raise ValueError(f"{name}0 of shape {tuple(state.shape)}: expected {expected}")
-            h, c = (state.reshape(state_shape[1:]) for state in hx)
+            hx = self.initial_state(x.size(1) if batched else None, context)
+        expected = state_shape if batched else (1, self.hidden_size)
+        for name, state in zip("hc", hx, strict=True):
+            if tuple(state.shape) != expected:
+                raise ValueError(f"{name}0 of shape {tuple(state.shape)}: expected {expected}")
+        h, c = (state.reshape(state_shape[1:]) for state in hx)
         x_part = nn.functional.linear(x, self.weight_ih, self.bias)  # (T, N, 4 * hidden_size)
         outputs = []
-        for net_x in x_part.unbind(0):
-            h, c = self._step(net_x, h, c)
+        for t, net_x in enumerate(x_part.unbind(0)):
+            h, c = self._step(net_x, h, c, cut=self.truncated and t > 0)
             outputs.append(h)
         output = torch.stack(outputs) if outputs else x.new_zeros(0, *state_shape[1:])  # (T, N, hidden_size)
         output = output.transpose(0, 1) if batched and self.batch_first else output
@@ -136,11 +155,11 @@ class PeepholeLSTM(nn.Module):
             return output.squeeze(1), (h, c)
         return output, (h.unsqueeze(0), c.unsqueeze(0))
 
-    def _step(self, net_x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """One time step; net_x (N, 4 * hidden_size), h and c (N, hidden_size)."""
+    def _step(self, net_x: Tensor, h: Tensor, c: Tensor, cut: bool) -> tuple[Tensor, Tensor]:
+        """One time step; net_x (N, 4 * hidden_size), h and c (N, hidden_size), whose net inputs get no error if `cut`."""
         squash = torch.tanh if self.activation == "tanh" else torch.nn.Identity()
-        h_seen = h.detach() if self.truncated else h
-        c_seen = c.detach() if self.truncated else c
+        h_seen = h.detach() if cut else h
+        c_seen = c.detach() if cut else c
         i, f, g, o = (net_x + h_seen @ self.weight_hh.T).chunk(4, dim=1)  # each (N, hidden_size)
         if self.weight_peephole is not None:
             p_i, p_f, p_o = self.weight_peephole

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from timing_tasks.models.initial_state import Learned
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.tasks.philox import uniform
 from timing_tasks.tasks.streams import Purpose
@@ -54,6 +55,7 @@ class TimingNetwork(nn.Module):
         peepholes: whether the gates see the cell state.
         output_activation: `sigmoid` or `identity`, of the output unit.
         truncated: cut the gradient as the paper does, see `PeepholeLSTM`.
+        initial_state: see `PeepholeLSTM`; h is y(0) and c is s(0).
         dtype: of the parameters.
 
     Raises:
@@ -65,6 +67,7 @@ class TimingNetwork(nn.Module):
         peepholes: bool = True,
         output_activation: str = "sigmoid",
         truncated: bool = False,
+        initial_state: str | nn.Module = "zero",
         dtype: torch.dtype = torch.float64,
     ) -> None:
         super().__init__()
@@ -72,7 +75,13 @@ class TimingNetwork(nn.Module):
             raise ValueError(f"output_activation={output_activation!r}: sigmoid or identity")
         self.output_activation = output_activation
         self.lstm = PeepholeLSTM(
-            1, 1, batch_first=True, peepholes=peepholes, activation="identity", truncated=truncated, dtype=dtype
+            *(1, 1),
+            batch_first=True,
+            peepholes=peepholes,
+            activation="identity",
+            truncated=truncated,
+            initial_state=initial_state,
+            dtype=dtype,
         )
         self.output = nn.Linear(1, 1, dtype=dtype)
 
@@ -84,7 +93,7 @@ class TimingNetwork(nn.Module):
 
     @torch.no_grad()
     def load_vector(self, weights: Sequence[float] | np.ndarray) -> None:
-        """Set the weights from a vector in the order of WEIGHT_NAMES; s_0 and y_0 are not part of the net."""
+        """Set the weights from a vector in the order of WEIGHT_NAMES; s_0 and y_0 are part of the net if it learns them."""
         for name, parameter_entry in self._entries().items():
             parameter_entry.fill_(float(weights[WEIGHT_NAMES.index(name)]))
 
@@ -111,5 +120,8 @@ class TimingNetwork(nn.Module):
         if lstm.weight_peephole is not None:
             for row, name in enumerate(PEEPHOLES):
                 entries[name] = data(lstm.weight_peephole)[row, 0]
+        if isinstance(lstm.initial_state, Learned):
+            for name, state in zip(("y_0", "s_0"), lstm.initial_state.state, strict=True):
+                entries[name] = data(state)[0, 0]
         entries["w_kh"], entries["b_k"] = data(self.output.weight)[0, 0], data(self.output.bias)[0]
         return entries

@@ -26,7 +26,7 @@ enum class Task : std::int64_t { NMSD, MSD, GTS, PFG };
 enum class Phase : std::int64_t { TRAINING, TEST };
 enum class Verdict : std::int64_t { RUNNING, SOLVED, UNSOLVED, DIVERGED };
 // The last word of a Philox counter: what the numbers are drawn for.
-enum class Purpose : std::uint32_t { TRAINING, TEST };
+enum class Purpose : std::uint32_t { TRAINING, TEST, WEIGHTS, INITIAL_STATE };
 
 struct Condition {
     Task task;
@@ -38,6 +38,7 @@ struct Condition {
     std::int64_t training_periods, test_periods, test_streams;
     std::int64_t budget_training_streams, budget_net_steps;
     double learning_rate, momentum, tolerance;
+    double initial_noise;  // half the width of the noise that is added to the initial state in training
 };
 
 // Whose streams: the key of the random numbers, and the condition.
@@ -79,6 +80,14 @@ inline std::array<std::uint32_t, 4> draw_block(const Condition& condition, const
                        static_cast<std::uint32_t>(shared ? 0 : stream), static_cast<std::uint32_t>(test_stream),
                        static_cast<std::uint32_t>(purpose)},
                       {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.replica)});
+}
+
+// Noise for the initial state of a training stream, uniform in (-1, 1): that of s(0), and that of y(0).
+inline std::array<double, 2> draw_noise(const Key& key, std::int64_t stream) {
+    const auto words = philox4x32({static_cast<std::uint32_t>(stream), 0, 0, static_cast<std::uint32_t>(Purpose::INITIAL_STATE)},
+                                  {static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.replica)});
+    const auto centred = [](std::uint32_t word) { return (2.0 * word + 1.0) * 0x1p-32 - 1.0; };
+    return {centred(words[0]), centred(words[1])};
 }
 
 }  // namespace timing_tasks

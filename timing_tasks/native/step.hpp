@@ -34,6 +34,7 @@ struct Lanes {
     // Input and target in the last step of a period (a spike in all tasks but PFG) and in the steps before it.
     alignas(64) double input_at_end[COUNT], input_before[COUNT], target_at_end[COUNT], target_before[COUNT];
     alignas(64) double learning_rate[COUNT], momentum[COUNT], tolerance[COUNT];
+    alignas(64) double noise_s[COUNT], noise_y[COUNT];  // added to the initial state, if that is learned
     alignas(64) std::int64_t steps_left[COUNT], period_length[COUNT], periods_left[COUNT], flags[COUNT];
     const double* waveform[COUNT];  // PFG: waveform[l][steps_left] is the target
 };
@@ -166,8 +167,8 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     const R x = select(at_end, R::load(n.input_at_end), R::load(n.input_before));
     R s_old = only(~first, R::load(n.s)), y_old = only(~first, R::load(n.y));
     if constexpr (LEARNED) {
-        s_old = select(first, weight(S_0), s_old);
-        y_old = select(first, weight(Y_0), y_old);
+        s_old = select(first, weight(S_0) + R::load(n.noise_s), s_old);
+        y_old = select(first, weight(Y_0) + R::load(n.noise_y), y_old);
     }
     const R s_seen = only(peepholes, s_old);
     lesson.x = x;
@@ -232,11 +233,11 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     if constexpr (LEARNED) {
         // Exact at the first step, carried by the forget gate alone after it.
         const M start = first & training;
-        lesson.from_s0 = only(start, fma(lesson.by_i, only(peepholes, weight(P_I)), fma(lesson.by_f, only(peepholes, weight(P_F)), f)));
-        lesson.from_y0 = only(start, fma(lesson.by_i, weight(W_IH), fma(lesson.by_f, weight(W_FH), i * weight(W_CH))));
-        lesson.at_y0 = only(start, lesson.at_o * weight(W_OH));
         lesson.learn_s0 = is(LEARN_CELL_STATE);
         lesson.learn_y0 = is(LEARN_CELL_OUTPUT);
+        lesson.from_s0 = only(start & lesson.learn_s0, fma(lesson.by_i, only(peepholes, weight(P_I)), fma(lesson.by_f, only(peepholes, weight(P_F)), f)));
+        lesson.from_y0 = only(start & lesson.learn_y0, fma(lesson.by_i, weight(W_IH), fma(lesson.by_f, weight(W_FH), i * weight(W_CH))));
+        lesson.at_y0 = only(start, lesson.at_o * weight(W_OH));
     }
 
     // The stream moves on; periods whose length is not drawn follow one another without further attention.

@@ -20,6 +20,7 @@ struct Net {
     Phase phase;
     std::int64_t training_streams, test_stream, period, targets, training_size, test_size, net_steps;
     double squared_error;  // of a finished replica
+    double noise;          // half the width of the noise that is added to the initial state in training
     std::int64_t steps_in_period;        // F + I(n) of the present period
     std::int64_t flags, training_flags;  // of the lane: always, and in training
     std::int64_t targets_in_period;  // all steps, or the last
@@ -109,6 +110,11 @@ public:
         const Net& net = seat.net;
         const std::int64_t training = net.phase == Phase::TRAINING;
         seat.put(seat.pack.flags, net.flags | first_step | (net.training_flags & -training));
+        if (net.noise > 0.0) {
+            const std::array<double, 2> noise = draw_noise(net.key, net.training_streams);
+            seat.put(seat.pack.noise_s, training ? net.noise * noise[0] : 0.0);
+            seat.put(seat.pack.noise_y, training ? net.noise * noise[1] : 0.0);
+        }
         if (!net.drawn_periods)
             seat.put(seat.pack.periods_left,
                 pick(training, net.condition->training_periods, net.condition->test_periods) - net.period);

@@ -137,6 +137,8 @@ private:
         seat.pack.learning_rate[seat.lane] = condition.learning_rate;
         seat.pack.momentum[seat.lane] = condition.momentum;
         seat.pack.tolerance[seat.lane] = condition.tolerance;
+        net.noise = condition.initial_noise;
+        seat.pack.noise_s[seat.lane] = seat.pack.noise_y[seat.lane] = 0.0;
         seat.pack.input_before[seat.lane] = seat.pack.target_before[seat.lane] = 0.0;
         seat.pack.input_at_end[seat.lane] = spikes && !dense;
         seat.pack.target_at_end[seat.lane] = spikes;

@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     TRAINING = 0
     TEST = 1
     WEIGHTS = 2
+    INITIAL_STATE = 3
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ The records have their other half in `native/population.hpp`; both sides name th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
@@ -36,7 +37,7 @@ _INTEGERS = (
     *("peepholes", "forget_gate", "sigmoid_output", "learn_cell_state", "learn_cell_output", "frozen_weights"),
     *("training_periods", "test_periods", "test_streams", "budget_training_streams", "budget_net_steps"),
 )
-_REALS = ("learning_rate", "momentum", "tolerance")
+_REALS = ("learning_rate", "momentum", "tolerance", "initial_noise")
 CONDITION_RECORD = np.dtype([(name, np.int64) for name in _INTEGERS] + [(name, np.float64) for name in _REALS])
 
 
@@ -79,6 +80,8 @@ class Population:
                 "peepholes": condition.peepholes,
                 "forget_gate": condition.forget_gate,
                 "sigmoid_output": condition.output_activation == "sigmoid",
+                "learn_cell_state": condition.initial_state in ("learned", "learned_cell_state", "noisy"),
+                "learn_cell_output": condition.initial_state in ("learned", "learned_cell_output", "noisy"),
                 "frozen_weights": condition.frozen_weights,
                 "training_periods": task.training_periods,
                 "test_periods": task.test_periods,
@@ -88,6 +91,7 @@ class Population:
                 "learning_rate": condition.protocol.learning_rate,
                 "momentum": condition.protocol.momentum,
                 "tolerance": task.tolerance,
+                "initial_noise": condition.initial_noise * math.sqrt(3.0),  # of a uniform distribution with that deviation
             }
             for name, value in values.items():
                 record[name] = value

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from timing_tasks.learning.engine.population import GATE_TRACES, Population, State, Verdict
+from timing_tasks.learning.engine.population import TRACES, Population, State, Verdict
 from timing_tasks.models.timing_network import WEIGHT_NAMES
 from timing_tasks.tasks.philox import philox4x32
 from timing_tasks.tasks.streams import Purpose
@@ -68,6 +68,8 @@ class _Run:
     peepholes: Tensor
     forget_gate: Tensor
     sigmoid_output: Tensor
+    learn_cell_state: Tensor
+    learn_cell_output: Tensor
     frozen_weights: Tensor
     training_periods: Tensor
     test_periods: Tensor
@@ -77,6 +79,7 @@ class _Run:
     learning_rate: Tensor
     momentum: Tensor
     tolerance: Tensor
+    initial_noise: Tensor
 
     def advance(self, net_steps: int) -> None:
         for _ in range(net_steps):
@@ -104,13 +107,23 @@ class _Run:
         drawn = self.all_offsets[self.first_offset + choice.minimum(self.offsets - 1)]
         self.offset = torch.where(where, drawn, self.offset)
 
+    def _noise(self, training: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to the initial state of the present stream, to s(0) and to y(0)."""
+        if not bool(self.initial_noise.any()):
+            return self.initial_noise, self.initial_noise
+        zero = torch.zeros_like(self.seed)
+        words = philox4x32((self.n.training_streams, zero, zero, zero + int(Purpose.INITIAL_STATE)), (self.seed, self.replica))
+        width = torch.where(training, self.initial_noise, 0.0)
+        noise_s, noise_y = (width * ((2.0 * word.to(torch.float64) + 1.0) * 2.0**-32 - 1.0) for word in words[:2])
+        return noise_s, noise_y
+
     def _step(self, active: Tensor) -> None:
         n = self.n
         w = dict(zip(WEIGHT_NAMES, n.weights.unbind(1), strict=True))
         training = active & (n.phase == 0)
         first = (n.period == 0) & (n.step == 0)
         keep = torch.where(first, 0.0, 1.0)
-        peepholes = self.peepholes == 1
+        peepholes, learns_s0, learns_y0 = self.peepholes == 1, self.learn_cell_state == 1, self.learn_cell_output == 1
 
         # The stream's next step.
         length = self.min_interval + self.offset
@@ -123,7 +136,9 @@ class _Run:
         has_target = self.is_dense | at_end
 
         # Forward (PAPER.md 1).
-        s_old, y_old = torch.where(first, 0.0, n.cell_state), torch.where(first, 0.0, n.cell_output)
+        noise_s, noise_y = self._noise(training)
+        s_old = torch.where(first, w["s_0"] + noise_s, n.cell_state)
+        y_old = torch.where(first, w["y_0"] + noise_y, n.cell_output)
         s_seen = torch.where(peepholes, s_old, 0.0)
         i = torch.sigmoid(w["w_ix"] * x + w["w_ih"] * y_old + w["b_i"] + w["p_i"] * s_seen)
         f = torch.sigmoid(w["w_fx"] * x + w["w_fh"] * y_old + w["b_f"] + w["p_f"] * s_seen)
@@ -146,14 +161,22 @@ class _Run:
         change = torch.stack(
             [by_i * v for v in (x, y_old, one, s_seen)]
             + [by_f * v for v in (x, y_old, one, s_seen)]
-            + [i * v for v in (x, y_old, one)],
+            + [i * v for v in (x, y_old, one)]
+            # Of the initial state: exact at the first step, carried by the forget gate alone after it.
+            + [
+                torch.where(first & learns_s0, f + torch.where(peepholes, by_i * w["p_i"] + by_f * w["p_f"], 0.0), 0.0),
+                torch.where(first & learns_y0, by_i * w["w_ih"] + by_f * w["w_fh"] + i * w["w_ch"], 0.0),
+            ],
             dim=1,
-        )  # [replicas, GATE_TRACES]
-        traces = (f * keep).unsqueeze(1) * n.traces[:, :GATE_TRACES] + change
+        )  # [replicas, TRACES]
+        traces = (f * keep).unsqueeze(1) * n.traces + change
         at_k = error * slope
         at_s, at_o = at_k * w["w_kh"] * o, at_k * w["w_kh"] * s * o * (1 - o)
         downhill = torch.zeros_like(n.weights)
-        downhill[:, :GATE_TRACES] = at_s.unsqueeze(1) * traces
+        downhill[:, :TRACES] = at_s.unsqueeze(1) * traces
+        at_y0 = torch.where(first, at_o * w["w_oh"], 0.0)
+        downhill[:, _AT["s_0"]] = torch.where(learns_s0, downhill[:, _AT["s_0"]], 0.0)
+        downhill[:, _AT["y_0"]] = torch.where(learns_y0, downhill[:, _AT["y_0"]] + at_y0, 0.0)
         for name, v in (("w_ox", x), ("w_oh", y_old), ("b_o", one), ("p_o", s_seen_new)):
             downhill[:, _AT[name]] = at_o * v
         downhill[:, _AT["w_kh"]], downhill[:, _AT["b_k"]] = at_k * y, at_k
@@ -161,7 +184,7 @@ class _Run:
         n.deltas.copy_(torch.where(training.unsqueeze(1), deltas, n.deltas))
         moving = training & (self.frozen_weights == 0)
         n.weights.copy_(torch.where(moving.unsqueeze(1), n.weights + n.deltas, n.weights))
-        n.traces[:, :GATE_TRACES] = torch.where(training.unsqueeze(1), traces, 0.0)
+        n.traces.copy_(torch.where(training.unsqueeze(1), traces, 0.0))
         n.cell_state.copy_(torch.where(active, s, n.cell_state))
         n.cell_output.copy_(torch.where(active, y, n.cell_output))
         n.squared_error.copy_(torch.where(training, 0.0, torch.where(active, n.squared_error + error**2, n.squared_error)))

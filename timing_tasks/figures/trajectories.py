@@ -1,26 +1,18 @@
-"""Figures: pure functions of rows (and published values) to matplotlib figures. Readable without colour."""
+"""What happens inside solved nets, over time."""
 
 from __future__ import annotations
 
-import io
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from scipy import stats
 
 from timing_tasks.errors import ResultsError
 from timing_tasks.models.trajectory import Trajectory, trajectory
-from timing_tasks.published import Published
 from timing_tasks.results import Row
-from timing_tasks.statistics import summarise
-from timing_tasks.tables import asked, by_condition, net
+from timing_tasks.tables.cells import asked, net
 from timing_tasks.tasks import Purpose, Stream, stream
-
-Drawing = Callable[[Sequence[Row], Sequence[Published]], Figure]
 
 _TARGET: dict[str, Any] = {"color": "0.72", "linewidth": 4, "solid_capstyle": "round"}
 _PLAIN: dict[str, Any] = {"color": "black", "linewidth": 1.2}
@@ -28,105 +20,29 @@ _DASHED: dict[str, Any] = {"color": "0.35", "linewidth": 1.2, "linestyle": (0, (
 _DOTTED: dict[str, Any] = {"color": "0.2", "linewidth": 1.6, "linestyle": (0, (1, 1.5))}
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file: the same bytes for the same figure."""
-    file = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(file, format="png", dpi=130, metadata={"Software": None})
-    return file.getvalue()
-
-
-def streams_against_interval(rows: Sequence[Row], published: Sequence[Published]) -> Figure:
-    """Figure 4: how many training streams NMSD takes, against F, beside the paper's points."""
-    figure = Figure(figsize=(7, 4.8), layout="constrained")
-    axes = figure.subplots()
-    looks = {"false": ("LSTM", "s", -0.5), "true": ("peephole LSTM", "o", 0.5)}
-    conditions = by_condition([row for row in rows if row.task == "nmsd"])
-    for peepholes, (name, marker, shift) in looks.items():
-        mine = [some for some in conditions if some[0].peepholes == peepholes]
-        summaries = [(int(some[0].interval), summarise(some)) for some in mine]
-        solved = [(f, s) for f, s in summaries if s.solved > 0]
-        # The interval of a mean of logarithms would hide how skewed they are: Student's, of the mean itself.
-        half = [stats.t.ppf(0.975, s.solved - 1) * s.standard_error if s.solved > 1 else 0.0 for _, s in solved]
-        means = np.array([s.mean for _, s in solved])
-        lower = np.minimum(half, 0.9 * means)  # a logarithmic axis has no 0
-        axes.errorbar(
-            [f + shift for f, _ in solved],
-            means,
-            yerr=np.array([lower, half]) if solved else None,
-            marker=marker,
-            linestyle="-" if peepholes == "true" else "--",
-            color="black",
-            capsize=3,
-            label=f"{name}, here (mean of the solved nets, 95% interval)",
-        )
-        for f, s in solved:
-            if s.solved < s.nets:
-                axes.annotate(f"{s.solved}/{s.nets}", (f + shift, s.mean), textcoords="offset points", xytext=(7, -3), fontsize=8)
-        unsolved = [(f, s) for f, s in summaries if s.solved == 0 and math.isfinite(s.censored_at)]
-        axes.plot(
-            [f + shift for f, _ in unsolved],
-            [s.censored_at for _, s in unsolved],
-            linestyle="none",
-            marker=marker,
-            markerfacecolor="white",
-            color="black",
-            markersize=5,
-        )
-        for f, s in unsolved:
-            axes.annotate(
-                "",
-                (f + shift, s.censored_at * 2.2),
-                (f + shift, s.censored_at * 1.1),
-                arrowprops={"arrowstyle": "->", "color": "black"},
-            )
-        of = ("nmsd", "0 1", peepholes, "sigmoid")
-        paper = [v for v in published if (v.task, v.offsets, v.peepholes, v.output_activation) == of and v.streams]
-        checked = "" if all(v.verified == "true" for v in paper) else "; recalled, not checked"
-        axes.errorbar(
-            [int(v.interval) + 2.2 * shift for v in paper],
-            [v.mean for v in paper],
-            yerr=[v.deviation for v in paper],
-            marker=marker,
-            markerfacecolor="white",
-            linestyle="none",
-            color="0.5",
-            capsize=3,
-            label=f"{name}, paper (mean ± as printed{checked})",
-        )
-    axes.set_yscale("log")
-    axes.set_xticks(sorted({int(some[0].interval) for some in conditions}))
-    axes.set_xlabel("minimum interval F / steps")
-    axes.set_ylabel("training streams until solved")
-    axes.set_title("NMSD, I(n) from {0,1}. Open symbols with arrows: no net solved when given up there", fontsize=9)
-    axes.grid(which="major", color="0.9")
-    axes.legend(fontsize=8, loc="lower right")
-    return figure
-
-
-def delays(rows: Sequence[Row], published: Sequence[Published] = ()) -> Figure:
+def delays(rows: Sequence[Row]) -> Figure:
     """How nets measure delays: NMSD and MSD, without peepholes and with."""
     columns = []
     for task in ("nmsd", "msd"):
         for peepholes in ("false", "true"):
-            row = _first_solved(rows, task=task, interval="10", offsets="0 1", peepholes=peepholes)
+            row = first_solved(rows, task=task, interval="10", offsets="0 1", peepholes=peepholes)
             columns.append(_both_inputs(row) if task == "nmsd" else _column(row, 0, 5))
     return _trajectories(columns)
 
 
-def spikes(rows: Sequence[Row], published: Sequence[Published] = ()) -> Figure:
+def spikes(rows: Sequence[Row]) -> Figure:
     """How nets generate timed spikes: GTS, with peepholes and without."""
     wanted = [("0", "true"), ("0 1", "true"), ("0", "false")]
-    found = [_first_solved(rows, task="gts", interval="10", offsets=o, peepholes=p, forget_gate="true") for o, p in wanted]
+    found = [first_solved(rows, task="gts", interval="10", offsets=o, peepholes=p, forget_gate="true") for o, p in wanted]
     return _trajectories([_column(row, 5, 10) for row in found])
 
 
-def functions(rows: Sequence[Row], published: Sequence[Published] = ()) -> Figure:
+def functions(rows: Sequence[Row]) -> Figure:
     """How nets generate the three periodic functions, in the last periods of a test stream."""
     return _trajectories([_column(row, 995, 999) for row in _generators(rows)])
 
 
-def start(rows: Sequence[Row], published: Sequence[Published] = ()) -> Figure:
+def start(rows: Sequence[Row]) -> Figure:
     """The first periods of a periodic function: how the state leaves 0, and where it stays afterwards."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     axes = figure.subplots(2, 3, sharex="col")
@@ -145,16 +61,16 @@ def start(rows: Sequence[Row], published: Sequence[Published] = ()) -> Figure:
         below.set_xlabel("time step t")
     axes[0, 0].set_ylabel("target and output")
     axes[1, 0].set_ylabel("cell state")
-    _legends(figure, axes[:, 0])
+    _legends(axes)
     return figure
 
 
 def _generators(rows: Sequence[Row]) -> list[Row]:
     shapes = ("cos", "tri", "rect")
-    return [_first_solved(rows, task="pfg", interval="10", waveform=w, peepholes="true", forget_gate="true") for w in shapes]
+    return [first_solved(rows, task="pfg", interval="10", waveform=w, peepholes="true", forget_gate="true") for w in shapes]
 
 
-def _first_solved(rows: Sequence[Row], **wanted: str) -> Row:
+def first_solved(rows: Sequence[Row], **wanted: str) -> Row:
     """Of the solved nets that have these values, the one with the lowest number: none is picked for its looks."""
     found = [r for r in rows if r.status == "solved" and all(getattr(r, name) == value for name, value in wanted.items())]
     if not found:
@@ -220,18 +136,14 @@ def _trajectories(columns: Sequence[tuple[str, list[tuple[int, Stream, Trajector
         gates.set_xlabel("time step t")
     for row, name in enumerate(("input, target, output", "cell", "gate activation")):
         axes[row, 0].set_ylabel(name)
-    _legends(figure, [max(axes[r], key=lambda a: len(a.get_legend_handles_labels()[0])) for r in range(3)])
+    _legends(axes)
     return figure
 
 
-def _legends(figure: Figure, axes: Sequence[Any]) -> None:
-    """One legend for all panels, below them: inside, it would hide a curve somewhere."""
-    handles, labels = [], []
-    for panel in axes:
-        for handle, text in zip(*panel.get_legend_handles_labels(), strict=True):
-            handles.append(handle)
-            labels.append(text)
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 8), fontsize=8, frameon=False)
-
-
-DRAWINGS: dict[str, Drawing] = {draw.__name__: draw for draw in (streams_against_interval, delays, spikes, functions, start)}
+def _legends(axes: Any) -> None:
+    """One legend for each row of panels, at its end: inside a panel it would hide a curve somewhere."""
+    for panels in axes:
+        fullest = max(panels, key=lambda panel: len(panel.get_legend_handles_labels()[0]))
+        panels[-1].legend(
+            *fullest.get_legend_handles_labels(), loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False
+        )

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from timing_tasks.models import TimingNetwork
+from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
+from timing_tasks.models.trajectory import trajectory
+from timing_tasks.results import Row, read_rows
+from timing_tasks.tasks import Purpose, root_mean_square_error, stream, stream_size
+
+RESULTS = Path(__file__).parent.parent.parent / "results"
+
+
+def draw(peepholes: bool = True) -> np.ndarray:
+    weights = np.random.default_rng(5).normal(size=len(WEIGHT_NAMES))
+    if not peepholes:
+        weights[[WEIGHT_NAMES.index(name) for name in PEEPHOLES]] = 0.0
+    return weights
+
+
+@pytest.mark.parametrize("output_activation", ["sigmoid", "identity"])
+@pytest.mark.parametrize("peepholes", [True, False])
+def test_it_is_the_network_step_by_step(peepholes: bool, output_activation: str):
+    weights, x = draw(peepholes), np.random.default_rng(6).normal(size=30)
+    net = TimingNetwork(peepholes, output_activation, initial_state="learned")
+    net.load_vector(weights)
+    units = trajectory(weights, x, output_activation)
+    with torch.no_grad():
+        inputs = torch.from_numpy(x).reshape(1, -1, 1)
+        np.testing.assert_allclose(units.output, net(inputs).flatten().numpy(), rtol=1e-12)
+        for t in (1, 2, 17, 30):
+            _, (h, c) = net.lstm(inputs[:, :t])
+            assert units.cell_output[t - 1] == pytest.approx(float(h), rel=1e-12)
+            assert units.cell_state[t - 1] == pytest.approx(float(c), rel=1e-12)
+    s_old = np.concatenate([[weights[WEIGHT_NAMES.index("s_0")]], units.cell_state[:-1]])
+    np.testing.assert_allclose(units.cell_state, units.forget_gate * s_old + units.input_gate * units.cell_input, rtol=1e-12)
+    np.testing.assert_allclose(units.cell_output, units.output_gate * units.cell_state, rtol=1e-12)
+
+
+def test_without_a_forget_gate_the_state_only_adds_up():
+    weights, x = draw(), np.random.default_rng(6).normal(size=30)
+    weights[[WEIGHT_NAMES.index(name) for name in INITIAL_STATE]] = 0.0
+    units = trajectory(weights, x, has_forget_gate=False)
+    assert (units.forget_gate == 1).all()
+    np.testing.assert_allclose(units.cell_state, np.cumsum(units.input_gate * units.cell_input), rtol=1e-10)
+
+
+def test_a_state_that_runs_away_overflows_nothing():
+    units = trajectory(1e3 * draw(), np.ones(50))
+    assert ((units.input_gate >= 0) & (units.input_gate <= 1)).all()
+
+
+def first_solved(path: Path) -> list[Row]:
+    solved = [row for row in read_rows(path) if row.status == "solved"]
+    return list({row.condition: row for row in reversed(solved)}.values())
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*/runs.csv")), ids=lambda path: path.parent.name)
+def test_the_kept_weights_solve_their_tests_again(path: Path):
+    # One net of each condition, by the tasks' own definitions: nothing of the engines is in this.
+    for row in first_solved(path):
+        task = row.asked
+        tests = range(task.test_streams) if task.test_periods == 1 else [0]
+        for test in tests:
+            asked = stream(task, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, test)
+            units = trajectory(row.net_weights, asked.inputs, row.output_activation, row.forget_gate == "true")
+            assert stream_size(asked, units.output, task.tolerance) == task.test_periods, row
+        if task.test_streams == 1:
+            assert float(row.rmse) == pytest.approx(root_mean_square_error(asked, units.output), rel=1e-6)

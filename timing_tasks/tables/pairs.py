@@ -1,0 +1,101 @@
+"""Tables that set nets against nets, two by two."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from timing_tasks.results import Row
+from timing_tasks.statistics import LogRank, log_rank, paired_ratio, summarise
+from timing_tasks.tables import Table
+from timing_tasks.tables.cells import Columns, by_condition, factor, identify, median, net, task_of
+
+_RATIO_NOTE = (
+    "The rate ratio says how many times as often, at any moment, an unsolved net of the first kind gets solved as one of the "
+    "second (Peto's estimate of the hazard ratio; p of the log-rank test; nets that were given up are censored). Pairs of which "
+    "no net was solved are left out."
+)
+
+_STATES = {"learned": "s(0), y(0)", "learned_cell_state": "s(0)", "learned_cell_output": "y(0)"}
+_STATES_NOTE = (
+    "Nets with the zero state and with a learned one have their initial weights and streams in common. Median training streams, in "
+    "thousands (Kaplan-Meier, over all nets). Streams ratio: learned over zero, geometric mean over the pairs of which both nets "
+    "are solved; below 1 the learned state is faster. Rate ratio: how many times as often, at any moment, an unsolved net with the "
+    "learned state gets solved as one with the zero state (Peto's estimate; p of the log-rank test; nets that were given up are "
+    "censored)."
+)
+
+
+def variants(title: str, rows: Sequence[Row]) -> Table | None:
+    """Nets that differ in one thing, two by two: when are they solved? None where there are no two.
+
+    Args:
+        title: of the table.
+        rows: as for `comparison`.
+    """
+    conditions = by_condition(rows)
+    columns = Columns()
+    for number, second in enumerate(conditions):
+        for first in conditions[number + 1 :]:
+            differing = sum(a != b for a, b in zip(first[0].condition, second[0].condition, strict=True))
+            if differing == 1 and task_of(first[0]) == task_of(second[0]) and _solved(first) + _solved(second) > 0:
+                identify(columns, first[0], rows, with_net=False)
+                for name, some in (("first", first), ("second", second)):
+                    columns.add(name, net(some[0]))
+                    columns.add(f"{name} solved", f"{_solved(some)}/{len(some)}")
+                _add_ratio(columns, log_rank(first, second))
+    if not columns.header:
+        return None
+    return Table(title, columns.header, columns.lines, (_RATIO_NOTE,))
+
+
+def initial_states(title: str, rows: Sequence[Row]) -> Table:
+    """What another initial state than zero changes, net by net.
+
+    Args:
+        title: of the table.
+        rows: of conditions with the zero state and with others.
+    """
+    conditions = by_condition(rows)
+    zero = {_but_for_the_state(some[0]): some for some in conditions if some[0].initial_state == "zero"}
+    columns = Columns()
+    for some in conditions:
+        plain = zero.get(_but_for_the_state(some[0]))
+        if plain is None or some is plain:
+            continue
+        identify(columns, plain[0], rows)
+        columns.add("learned", _STATES.get(some[0].initial_state, some[0].initial_state))
+        for name, group in (("zero", plain), ("learned", some)):
+            summary = summarise(group)
+            low, high = summary.interval
+            columns.add(f"{name}: solved (95%)", f"{summary.solved}/{summary.nets} ({100 * low:.0f}–{100 * high:.0f}%)")
+            columns.add(f"{name}: median", median(summary))
+        paired, result = paired_ratio(some, plain), log_rank(some, plain)
+        low, high = paired.interval
+        ratio = f"{factor(paired.ratio)} ({factor(low)}–{factor(high)}), {paired.pairs}" if paired.pairs > 1 else ""
+        columns.add("streams ratio (95%), pairs", ratio)
+        if math.isnan(result.p_value):
+            columns.add("rate ratio (95%)", "")
+            columns.add("p", "")
+        else:
+            _add_ratio(columns, result)
+        for name, group in (("zero", plain), ("learned", some)):
+            summary = summarise(group)
+            columns.add(f"{name}: RMSE", f"{summary.rmse:.3f}" if summary.solved and some[0].task == "pfg" else "")
+    notes = (f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. {_STATES_NOTE}",)
+    return Table(title, columns.header, columns.lines, notes)
+
+
+def _but_for_the_state(row: Row) -> tuple[str, ...]:
+    return replace(row, initial_state="").condition
+
+
+def _solved(rows: Sequence[Row]) -> int:
+    return sum(row.status == "solved" for row in rows)
+
+
+def _add_ratio(columns: Columns, result: LogRank) -> None:
+    low, high = (factor(bound) for bound in result.interval)
+    columns.add("rate ratio (95%)", f"{factor(result.ratio)} ({low}–{high})")
+    columns.add("p", f"{result.p_value:.3f}" if result.p_value >= 0.001 else "< 0.001")
