@@ -6,9 +6,9 @@ import torch
 
 from timing_tasks.models import TimingNetwork
 from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
-from timing_tasks.models.trajectory import trajectory
+from timing_tasks.models.trajectory import Trajectory, trajectory
 from timing_tasks.results import Row, read_rows
-from timing_tasks.tasks import Purpose, root_mean_square_error, stream, stream_size
+from timing_tasks.tasks import Purpose, Stream, root_mean_square_error, stream, stream_size
 
 RESULTS = Path(__file__).parent.parent.parent / "results"
 
@@ -57,6 +57,10 @@ def first_solved(path: Path) -> list[Row]:
     return list({row.condition: row for row in reversed(solved)}.values())
 
 
+def run(row: Row, asked: Stream, factor: float = 1.0) -> Trajectory:
+    return trajectory(factor * row.net_weights, asked.inputs, row.output_activation, row.forget_gate == "true")
+
+
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*/runs.csv")), ids=lambda path: path.parent.name)
 def test_the_kept_weights_solve_their_tests_again(path: Path):
     # One net of each condition, by the tasks' own definitions: nothing of the engines is in this.
@@ -65,7 +69,10 @@ def test_the_kept_weights_solve_their_tests_again(path: Path):
         tests = range(task.test_streams) if task.test_periods == 1 else [0]
         for test in tests:
             asked = stream(task, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, test)
-            units = trajectory(row.net_weights, asked.inputs, row.output_activation, row.forget_gate == "true")
+            units = run(row, asked)
             assert stream_size(asked, units.output, task.tolerance) == task.test_periods, row
         if task.test_streams == 1:
-            assert float(row.rmse) == pytest.approx(root_mean_square_error(asked, units.output), rel=1e-6)
+            error = root_mean_square_error(asked, units.output)
+            # A few solutions are chaotic: a change in the last bit of a weight grows until it can be seen, within the tolerance.
+            moved = root_mean_square_error(asked, run(row, asked, 1 + 1e-15).output)
+            assert float(row.rmse) == pytest.approx(error, rel=max(1e-9, 30 * abs(moved / error - 1))), row
