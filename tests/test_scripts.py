@@ -58,17 +58,19 @@ def test_the_command_of_a_table_runs(name: str, tmp_path: Path):
     assert all(len(row["weights"].split()) == 19 for row in found)
 
 
-@pytest.mark.parametrize("config", [p for p in CONFIGS if p.stem.startswith("figure")], ids=lambda p: p.stem)
+@pytest.mark.parametrize("config", [p for p in CONFIGS if "figures" in OmegaConf.load(p)], ids=lambda p: p.stem)
 def test_the_command_of_a_figure_draws_it_from_the_rows_that_are_there(config: Path, tmp_path: Path):
     script = command_of(config)
     composed = OmegaConf.load(config)
     folder = tmp_path / composed["name"]
     shutil.copytree(ROOT / "results" / composed["name"], folder)
     before = (folder / "runs.csv").read_bytes()
-    (folder / f"{composed['figure']}.png").unlink()
+    for name in composed.figures:
+        (folder / f"{name}.png").unlink()
     done = run(str(ROOT / script[0]), *script[1:], f"output={folder}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (folder / f"{composed['figure']}.png").read_bytes().startswith(b"\x89PNG")
+    for name in composed.figures:
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "runs.csv").read_bytes() == before
 
 
@@ -115,7 +117,11 @@ MISTAKES = [
     ("task=pfg task.waveform=saw", "task.waveform", "cos, tri, rect"),
     ("task=pfg task.period=0", "task.period", "from 1"),
     ("task=pfg task.offsets=[0]", "task.offsets", "task.period"),
-    ("forget_gate=none", "forget_gate", "true or false"),
+    ("forget_gate=none", "forget_gate", "true, false or"),
+    ("initial_state=warm", "initial_state", "learned, learned_cell_output"),
+    ("initial_state=noisy initial_state.noise=-1", "initial_state.noise", "above 0"),
+    ("initial_state.noise=0.5", "initial_state.noise", "unless the initial state is noisy"),
+    ("initial_state=noisy initial_state.noise=loud", "initial_state.noise", "above 0"),
     ("engine=cuda", "engine", "native, torch"),
     ("engine.threads=0", "engine.threads", "from 1"),
     ("seed=-1", "seed", "from 0"),
@@ -174,6 +180,8 @@ def test_more_replicas_keep_the_rows_that_are_there(tmp_path: Path):
         ("task=gts task.offsets=[0,1] forget_gate=false", "GTS"),
         ("task=pfg task.waveform=cos task.period=12", "PFG"),
         ("task=msd task.offsets=[0,1,2] output_activation=identity", "MSD"),
+        ("task=pfg initial_state=learned", "peephole, learned"),
+        ("task=gts initial_state=noisy peepholes=false", "LSTM, noisy 0.1"),
     ],
 )
 def test_every_task_can_be_run(overrides: str, line: str, tmp_path: Path):

@@ -101,9 +101,9 @@ class Condition:
         ):
             if value not in allowed:
                 raise ConfigurationError(key, value, " or ".join(allowed))
-        least = "above 0 for noisy" if self.initial_state == "noisy" else "0 unless the initial state is noisy"
         is_noisy = self.initial_state == "noisy"
-        check_number("initial_state.noise", self.initial_noise, least, lambda v: v > 0 if is_noisy else v == 0)
+        allowed_noise = "above 0 for noisy" if is_noisy else "0 unless the initial state is noisy"
+        check_number("initial_state.noise", self.initial_noise, allowed_noise, lambda v: v > 0 if is_noisy else v == 0)
         for key in ("peepholes", "forget_gate"):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(key, getattr(self, key), "true or false")
@@ -128,7 +128,8 @@ class Condition:
     def __str__(self) -> str:
         """Short, for messages and TensorBoard."""
         net = "peephole LSTM" if self.peepholes else "LSTM"
-        return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate")
+        state = "" if self.initial_state == "zero" else f", {self.columns['initial_state'].replace('_', ' ')}"
+        return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state
 
 
 def check_number(key: str, value: object, allowed: str, holds: object) -> None:

@@ -119,6 +119,9 @@ def experiment(config: DictConfig) -> Experiment:
 def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:
     """The nets of one task; what the entry itself says of them goes before what the experiment says."""
     net = {key: entry.get(key, values[key]) for key in _NET}
+    initial_states, noise = _initial_states(net["initial_state"]), values["initial_state"]["noise"]
+    if noise != 0 and "noisy" not in initial_states:
+        raise ConfigurationError("initial_state.noise", noise, "0 unless the initial state is noisy")
     task = _task({key: value for key, value in entry.items() if key not in _NET})
     return [
         Condition(
@@ -130,9 +133,9 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
             output_activation=_output_activation(net["output_activation"], task),
             initial_state=initial_state,
             recipe=values["recipe"]["name"],
-            initial_noise=values["initial_state"]["noise"] if initial_state == "noisy" else 0.0,
+            initial_noise=noise if initial_state == "noisy" else 0.0,
         )
-        for initial_state in _initial_states(net["initial_state"])
+        for initial_state in initial_states
         for forget_gate in _switch("forget_gate", net["forget_gate"])
         for peepholes in _switch("peepholes", net["peepholes"])
     ]

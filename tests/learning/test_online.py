@@ -1,5 +1,6 @@
 """The online recipe in Lightning."""
 
+import re
 from pathlib import Path
 
 import lightning as L
@@ -97,6 +98,12 @@ def test_an_experiment_leaves_rows_a_checkpoint_and_curves(tmp_path: Path):
             assert f"{name}/{condition}" in tags
     last = board.Scalars(f"solved fraction/{CONDITIONS[0]}")[-1]
     assert last.step == max(int(row.training_streams) for row in rows if row.task == "nmsd")
+    [layout] = board.Tensors("custom_scalars__config__")
+    text = layout.tensor_proto.string_val[0].decode(errors="replace")
+    assert all(re.escape(f"solved fraction/{condition}") in text for condition in CONDITIONS)
+    assert "output against target/" + str(CONDITIONS[1]) in board.Tags()["images"]
+    assert len(board.Tags()["images"]) == 1  # nmsd has a target at a single step
+    assert board.Images(board.Tags()["images"][0])[-1].step == int(rows[3].training_streams)
     assert "solved fraction" in tags  # the metric of the one hparams entry
     assert len(list((tmp_path / "out" / "tensorboard").glob("events*"))) == 1
     assert experiment.run(described(tmp_path)) == rows  # and nothing is run again

@@ -158,11 +158,15 @@ class TensorBoardCurves(L.Callback):
         self.start = self.last = time.monotonic()
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Lay the curves of a table out together, one chart for each kind, in the tab for custom scalars."""
-        names = [re.escape(str(condition)) for condition in self.experiment.conditions]  # a layout's tags are patterns
-        charts = {kind: ["Multiline", [f"^{kind}/{name}$" for name in names]] for kind in _KINDS}
+        """Lay the curves out as the table is, one chart for each task with all its nets, in the tab for custom scalars."""
+        layout: dict[str, dict[str, list[Any]]] = {}
+        for kind in _KINDS:
+            charts = layout.setdefault(f"{self.experiment.title}: {kind}", {})
+            for condition in self.experiment.conditions:
+                tag = f"^{re.escape(f'{kind}/{condition}')}$"  # a layout's tags are patterns
+                charts.setdefault(str(condition.task), ["Multiline", []])[1].append(tag)
         for logger in boards(trainer):
-            logger.experiment.add_custom_scalars({self.experiment.title: charts})
+            logger.experiment.add_custom_scalars(layout)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """A point, if it is time."""

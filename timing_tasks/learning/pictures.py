@@ -78,6 +78,6 @@ class _Canvas:
         self.target.set_data(t, asked.targets)
         self.output.set_data(t, units.output)
         self.axes.set_xlim(0, len(t) + 1)
-        self.axes.set_title(f"{condition}: replica {seen[1]} after {seen[2]} training streams", fontsize=9)
+        self.axes.set_title(f"replica {seen[1]} after {seen[2]} training streams", fontsize=9)
         self.canvas.draw()  # type: ignore[no-untyped-call]
         return np.asarray(self.canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[no-untyped-call]

@@ -52,7 +52,7 @@ def comparison(title: str, rows: Sequence[Row], published: Sequence[Published]) 
         notes.append("Identity output." if len(identity) == len(conditions) else f"Identity output: {names}.")
     if any(value and value.verified != "true" for value in values):
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
-    notes.append(_HELD_NOTE if any(values) else "The paper's values are not known.")
+    notes.append(_HELD_NOTE if any(values) else "No values of the paper are known for these.")
     return Table(title, columns.header, columns.lines, tuple(notes), ("restricted", "given up"), _DETAILS_NOTE)
 
 
