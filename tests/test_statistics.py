@@ -6,7 +6,7 @@ from scipy import integrate, stats
 
 from tests.test_results import row
 from timing_tasks.results import Row
-from timing_tasks.statistics import kaplan_meier_median, log_rank, restricted_mean, summarise, wilson_interval
+from timing_tasks.statistics import kaplan_meier_median, log_rank, paired_ratio, restricted_mean, summarise, wilson_interval
 
 
 def rows(solved: list[float], given_up: list[float] = [], diverged: list[float] = []) -> list[Row]:  # noqa: B006
@@ -113,3 +113,22 @@ def test_there_is_nothing_to_compare_without_solved_nets():
     result = log_rank(rows([], [5]), rows([], [9]))
     assert math.isnan(result.p_value)
     assert math.isnan(result.ratio)
+
+
+def test_the_paired_ratio_by_hand():
+    # Ratios 1/2, 1/8 and 1/4 of three pairs; in the fourth one net is not solved.
+    result = paired_ratio(rows([50, 100, 200, 7]), rows([100, 800, 800], [9]))
+    assert result.pairs == 3
+    assert result.ratio == pytest.approx(1 / 4)
+    logs = np.log([1 / 2, 1 / 8, 1 / 4])
+    expected = np.exp(stats.t.interval(0.95, 2, loc=logs.mean(), scale=stats.sem(logs)))
+    assert result.interval == pytest.approx(tuple(expected))
+
+
+def test_pairs_have_seed_and_replica_in_common():
+    one = [row(3, training_streams="8", seed="1"), row(4, training_streams="8", seed="1")]
+    other = [row(4, training_streams="2", seed="1"), row(3, training_streams="2", seed="2")]
+    assert paired_ratio(one, other).pairs == 1
+    assert paired_ratio(one, other).ratio == pytest.approx(4)
+    assert math.isnan(paired_ratio(one, other).interval[0])
+    assert math.isnan(paired_ratio(one, []).ratio)

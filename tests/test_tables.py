@@ -8,7 +8,7 @@ from timing_tasks.published import Published, read_published
 from timing_tasks.tables import markdown, show
 from timing_tasks.tables.cells import asked
 from timing_tasks.tables.comparison import comparison
-from timing_tasks.tables.pairs import variants
+from timing_tasks.tables.pairs import initial_states, variants
 
 PAPERS = {
     **{"forget_gate": "true", "output_activation": "sigmoid", "tolerance": "0.49", "protocol": "p"},
@@ -121,3 +121,21 @@ def test_nets_that_differ_in_one_thing_are_compared():
     assert float(line["rate ratio (95%)"].split()[0]) < 1  # the peephole nets are slower here
     assert variants("T", rows("true", "100")) is None
     assert variants("T", rows("true", "9", status="unsolved") + rows("false", "9", status="unsolved")) is None
+
+
+def test_a_learned_state_is_set_against_the_zero_state():
+    some = rows("true", "400", "800") + rows("true", "100", "200", initial_state="learned")
+    some += rows("true", "900", "900", initial_state="learned_cell_output", status="unsolved")
+    some += rows("false", "900", "900", status="unsolved") + rows("false", "900", status="unsolved", initial_state="learned")
+    table = initial_states("T", some)
+    lines = [dict(zip(table.header, line, strict=True)) for line in table.lines]
+    assert [(line["net"], line["learned"]) for line in lines] == [
+        ("LSTM", "s(0), y(0)"),
+        ("peephole", "s(0), y(0)"),
+        ("peephole", "y(0)"),
+    ]
+    assert lines[1]["zero: solved (95%)"] == lines[1]["learned: solved (95%)"] == "2/2 (34–100%)"
+    assert (lines[1]["zero: median"], lines[1]["learned: median"]) == ("0.40", "0.10")
+    assert lines[1]["streams ratio (95%), pairs"] == "0.25 (0.25–0.25), 2"
+    assert float(lines[1]["rate ratio (95%)"].split()[0]) > 1
+    assert (lines[2]["streams ratio (95%), pairs"], lines[0]["rate ratio (95%)"], lines[0]["p"]) == ("", "", "")

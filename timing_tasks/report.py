@@ -14,7 +14,7 @@ from timing_tasks.published import Published, read_published
 from timing_tasks.results import Row, write_whole
 from timing_tasks.tables import Table, markdown, show
 from timing_tasks.tables.comparison import comparison
-from timing_tasks.tables.pairs import initial_states, variants
+from timing_tasks.tables.pairs import initial_states, test_time, variants
 
 _WIDTH = 150  # of the widest table; narrower terminals wrap its lines
 
@@ -22,6 +22,7 @@ TABLES: dict[str, Callable[[str, Sequence[Row], Sequence[Published]], Table | No
     "comparison": comparison,
     "variants": lambda title, rows, _: variants(f"{title}: net against net", rows),
     "initial_states": lambda title, rows, _: initial_states(title, rows),
+    "test_time": lambda title, rows, _: test_time(f"{title} at test time", rows),
 }
 
 

@@ -78,13 +78,14 @@ def test_it_receives_the_gradient(kind: type[InitialState], name: str, x: Tensor
     assert all(bool((parameter.grad != 0).all()) for parameter in parameters)
 
 
-@pytest.mark.parametrize("optimiser", [torch.optim.SGD, torch.optim.Adam], ids=lambda o: o.__name__)
-def test_a_constant_input_is_the_same_as_learned(optimiser: type[torch.optim.Optimizer], x: Tensor):
+@pytest.mark.parametrize(("optimiser", "rate"), [(torch.optim.SGD, 3.0), (torch.optim.Adam, 0.05)], ids=["SGD", "Adam"])
+def test_a_constant_input_is_the_same_as_learned(optimiser: type[torch.optim.Optimizer], rate: float, x: Tensor):
     # In values, gradients, and a whole training run.
+    torch.manual_seed(0)
     layers = [LAYERS["deep lstm"]()]
     layers.append(copy.deepcopy(layers[0]))
     initials = [kind.of(layer) for kind, layer in zip((Learned, ConstantInput), layers, strict=True)]
-    optimisers = [optimiser([*a.parameters(), *b.parameters()], lr=0.05) for a, b in zip(layers, initials, strict=True)]
+    optimisers = [optimiser([*a.parameters(), *b.parameters()], lr=rate) for a, b in zip(layers, initials, strict=True)]
     target = torch.randn(4, 5, 6, dtype=F64)
     losses: list[list[float]] = [[], []]
     for _ in range(50):
@@ -93,12 +94,12 @@ def test_a_constant_input_is_the_same_as_learned(optimiser: type[torch.optim.Opt
             loss = (layers[k](x, initials[k](4))[0] - target).square().mean()
             loss.backward()
             optimisers[k].step()
-            losses[k].append(float(loss))
+            losses[k].append(loss.item())
         for learned, constant in zip(initials[0].parameters(), initials[1].parameters(), strict=True):
             torch.testing.assert_close(learned.grad.flatten(), constant.grad.flatten(), rtol=1e-12, atol=1e-15)
             torch.testing.assert_close(learned.flatten(), constant.flatten(), rtol=1e-12, atol=1e-15)
     assert losses[0] == pytest.approx(losses[1], rel=1e-12)
-    assert losses[0][-1] < 0.9 * losses[0][0]
+    assert losses[0][-1] < 0.95 * losses[0][0]
 
 
 @pytest.mark.parametrize("kind", [Zero, Learned])

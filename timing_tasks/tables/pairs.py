@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from timing_tasks.restarts import FOLLOWED, STARTS, outcome, restarted
 from timing_tasks.results import Row
 from timing_tasks.statistics import LogRank, log_rank, paired_ratio, summarise
 from timing_tasks.tables import Table
@@ -24,6 +25,13 @@ _STATES_NOTE = (
     "are solved; below 1 the learned state is faster. Rate ratio: how many times as often, at any moment, an unsolved net with the "
     "learned state gets solved as one with the zero state (Peto's estimate; p of the log-rank test; nets that were given up are "
     "censored)."
+)
+
+_TEST_TIME_NOTE = (
+    "Peephole nets that learned their initial state and solved the task, started from that state, from it with normal noise (in "
+    "units of the extent of the curve on which s and y move), from states of that curve, and from zero: the share of the starts "
+    "after which every prediction of a period is right, at the time that is asked for or at whatever phase fits best; and the "
+    "median number of steps until all that follow are right at one phase."
 )
 
 
@@ -99,3 +107,24 @@ def _add_ratio(columns: Columns, result: LogRank) -> None:
     low, high = (factor(bound) for bound in result.interval)
     columns.add("rate ratio (95%)", f"{factor(result.ratio)} ({low}–{high})")
     columns.add("p", f"{result.p_value:.3f}" if result.p_value >= 0.001 else "< 0.001")
+
+
+def test_time(title: str, rows: Sequence[Row]) -> Table:
+    """What nets with a learned state do when they are started from other states.
+
+    Args:
+        title: of the table.
+        rows: with solved nets of the tasks of `restarts.restarted`.
+    """
+    columns = Columns()
+    for solved in restarted(rows):
+        for start in STARTS:
+            result = outcome(solved, start)
+            identify(columns, solved[0], [row for group in restarted(rows) for row in group], with_net=False)
+            columns.add("nets", str(len(solved)))
+            columns.add("start", start)
+            for name, share in (("on time", result.on_time), ("at the best phase", result.at_best)):
+                columns.add(f"period 1 {name}", f"{100 * share[0]:.0f}%")
+                columns.add(f"period {FOLLOWED} {name}", f"{100 * share[-1]:.0f}%")
+            columns.add("steps until back", f"{result.steps_back:.0f}" if math.isfinite(result.steps_back) else "never")
+    return Table(title, columns.header, columns.lines, (_TEST_TIME_NOTE,))
