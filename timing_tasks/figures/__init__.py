@@ -72,6 +72,12 @@ DRAWINGS = {
         "starts from is from that ring, in units of the curve's own extent.",
         lambda rows, _: initial_states.learned_states(rows),
     ),
+    "stuck": Drawing(
+        "Where a learned state hurts",
+        "The first four periods of rect, F = 10: a net that solved it from the zero state, and one that did not with a learned "
+        "state (the lowest number of each).",
+        lambda rows, _: initial_states.stuck(rows),
+    ),
     "test_time": Drawing(
         "The state at test time",
         "Solved nets that learned their initial state, started from other states: the share of the nets that have every prediction "

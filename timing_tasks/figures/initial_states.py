@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from timing_tasks.figures.trajectories import first_solved
+from timing_tasks.figures.trajectories import first_solved, periods, units_over_time
 from timing_tasks.restarts import FOLLOWED, STARTS, distance, orbit, outcome, own_state, restarted
 from timing_tasks.results import Row
 from timing_tasks.statistics import paired_ratio
@@ -98,6 +98,14 @@ def learned_states(rows: Sequence[Row]) -> Figure:
         panel.grid(axis="y", color="0.92")
     axes[1, 0].set_ylabel("|start − state before a late period|\nin units of the curve's extent", fontsize=9)
     return figure
+
+
+def stuck(rows: Sequence[Row]) -> Figure:
+    """Where a learned state hurts: rect, F = 10, a net that solved it from zero and one that did not with a learned state."""
+    wanted = {"task": "pfg", "interval": "10", "waveform": "rect", "peepholes": "true"}
+    zero = first_solved(rows, initial_state="zero", **wanted)
+    learned = first_solved(rows, status="unsolved", initial_state="learned", **wanted)
+    return units_over_time([periods(zero, 0, 4), periods(learned, 0, 4)])
 
 
 def test_time(rows: Sequence[Row]) -> Figure:

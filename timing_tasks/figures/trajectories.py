@@ -14,6 +14,8 @@ from timing_tasks.results import Row
 from timing_tasks.tables.cells import asked, net
 from timing_tasks.tasks import Purpose, Stream, stream
 
+Column = tuple[str, list[tuple[int, Stream, Trajectory]]]  # a title; first steps, streams and what happens along them
+
 _TARGET: dict[str, Any] = {"color": "0.72", "linewidth": 4, "solid_capstyle": "round"}
 _PLAIN: dict[str, Any] = {"color": "black", "linewidth": 1.2}
 _DASHED: dict[str, Any] = {"color": "0.35", "linewidth": 1.2, "linestyle": (0, (5, 2))}
@@ -26,20 +28,20 @@ def delays(rows: Sequence[Row]) -> Figure:
     for task in ("nmsd", "msd"):
         for peepholes in ("false", "true"):
             row = first_solved(rows, task=task, interval="10", offsets="0 1", peepholes=peepholes)
-            columns.append(_both_inputs(row) if task == "nmsd" else _column(row, 0, 5))
-    return _trajectories(columns)
+            columns.append(_both_inputs(row) if task == "nmsd" else periods(row, 0, 5))
+    return units_over_time(columns)
 
 
 def spikes(rows: Sequence[Row]) -> Figure:
     """How nets generate timed spikes: GTS, with peepholes and without."""
     wanted = [("0", "true"), ("0 1", "true"), ("0", "false")]
     found = [first_solved(rows, task="gts", interval="10", offsets=o, peepholes=p, forget_gate="true") for o, p in wanted]
-    return _trajectories([_column(row, 5, 10) for row in found])
+    return units_over_time([periods(row, 5, 10) for row in found])
 
 
 def functions(rows: Sequence[Row]) -> Figure:
     """How nets generate the three periodic functions, in the last periods of a test stream."""
-    return _trajectories([_column(row, 995, 999) for row in _generators(rows)])
+    return units_over_time([periods(row, 995, 999) for row in _generators(rows)])
 
 
 def start(rows: Sequence[Row]) -> Figure:
@@ -70,11 +72,11 @@ def _generators(rows: Sequence[Row]) -> list[Row]:
     return [first_solved(rows, task="pfg", interval="10", waveform=w, peepholes="true", forget_gate="true") for w in shapes]
 
 
-def first_solved(rows: Sequence[Row], **wanted: str) -> Row:
-    """Of the solved nets that have these values, the one with the lowest number: none is picked for its looks."""
-    found = [r for r in rows if r.status == "solved" and all(getattr(r, name) == value for name, value in wanted.items())]
+def first_solved(rows: Sequence[Row], status: str = "solved", **wanted: str) -> Row:
+    """Of the solved (or other) nets that have these values, the one with the lowest number: none is picked for its looks."""
+    found = [r for r in rows if r.status == status and all(getattr(r, name) == value for name, value in wanted.items())]
     if not found:
-        raise ResultsError(f"no solved net to draw among the rows ({', '.join(f'{k}={v}' for k, v in wanted.items())})")
+        raise ResultsError(f"no {status} net to draw among the rows ({', '.join(f'{k}={v}' for k, v in wanted.items())})")
     return min(found, key=lambda row: row.order)
 
 
@@ -85,11 +87,12 @@ def _simulate(row: Row, test: int, periods: int | None) -> tuple[Stream, Traject
 
 
 def _name(row: Row) -> str:
-    return f"{row.task.upper()} F={row.interval} {asked(row)}, {net(row)} (net {row.replica})"
+    solved = "" if row.status == "solved" else f", {row.status}"
+    return f"{row.task.upper()} F={row.interval} {asked(row)}, {net(row)} (net {row.replica}{solved})"
 
 
-def _column(row: Row, first: int, last: int) -> tuple[str, list[tuple[int, Stream, Trajectory]]]:
-    """The periods from `first` to before `last` of the first test stream."""
+def periods(row: Row, first: int, last: int) -> Column:
+    """A column: the periods from `first` to before `last` of the first test stream."""
     asked_for, units = _simulate(row, 0, last)
     shown = np.flatnonzero(asked_for.period >= first)
     cut_stream = Stream(*(getattr(asked_for, name)[shown] for name in Stream.__dataclass_fields__))
@@ -97,7 +100,7 @@ def _column(row: Row, first: int, last: int) -> tuple[str, list[tuple[int, Strea
     return _name(row), [(int(shown[0]) + 1, cut_stream, cut_units)]
 
 
-def _both_inputs(row: Row) -> tuple[str, list[tuple[int, Stream, Trajectory]]]:
+def _both_inputs(row: Row) -> Column:
     """The test streams of a single-period task, beside one another with a gap."""
     parts, at = [], 1
     for test in range(len(row.offsets.split())):
@@ -107,7 +110,8 @@ def _both_inputs(row: Row) -> tuple[str, list[tuple[int, Stream, Trajectory]]]:
     return _name(row), parts
 
 
-def _trajectories(columns: Sequence[tuple[str, list[tuple[int, Stream, Trajectory]]]]) -> Figure:
+def units_over_time(columns: Sequence[Column]) -> Figure:
+    """Input, target and output, the cell, and the gates, below one another, a column a net."""
     figure = Figure(figsize=(3.4 * len(columns) + 0.6, 6.4), layout="constrained")
     axes = figure.subplots(3, len(columns), sharex="col", squeeze=False)
     for column, (title, parts) in enumerate(columns):
