@@ -56,7 +56,7 @@ class Experiment:
     @property
     def identity(self) -> dict[str, object]:
         """What decides the rows. Not how many replicas of which conditions: a folder may gain more of both."""
-        return identity(self.name, self.seed, self.engine)
+        return identity(self.name, self.protocol, self.seed, self.engine)
 
     @property
     def described_conditions(self) -> dict[str, object]:
@@ -64,9 +64,9 @@ class Experiment:
         return describe(self.conditions)
 
 
-def identity(name: str, seed: int, engine: str) -> dict[str, object]:
+def identity(name: str, protocol: str, seed: int, engine: str) -> dict[str, object]:
     """See `Experiment.identity`."""
-    return {"experiment": name, "version": timing_tasks.__version__, "engine": engine, "seed": seed}
+    return {"experiment": name, "protocol": protocol, "version": timing_tasks.__version__, "engine": engine, "seed": seed}
 
 
 def describe(conditions: Sequence[Condition]) -> dict[str, object]:
@@ -225,7 +225,7 @@ def _output(values: Mapping[str, Any], conditions: Sequence[Condition], engine: 
         if not isinstance(values["output"], str) or not values["output"]:
             raise ConfigurationError("output", values["output"], "a folder")
         return Path(values["output"])
-    decisive = identity(values["name"], values["seed"], engine), list(describe(conditions).values())
+    decisive = identity(values["name"], conditions[0].protocol.name, values["seed"], engine), list(describe(conditions).values())
     what = json.dumps(decisive, sort_keys=True)
     name, protocol = str(values["name"]), values["protocol"]["name"]
     return Path("runs") / name / f"{protocol}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"

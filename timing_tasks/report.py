@@ -13,6 +13,7 @@ from timing_tasks.config import experiment as checked
 from timing_tasks.published import Published, read_published
 from timing_tasks.results import Row, write_whole
 from timing_tasks.tables import Table, markdown, show
+from timing_tasks.tables.cells import title_of
 from timing_tasks.tables.comparison import comparison
 from timing_tasks.tables.pairs import initial_states, test_time, variants
 
@@ -49,7 +50,7 @@ def produce(config: DictConfig, published: Path) -> str:
         console.print(text, highlight=False, soft_wrap=True)
 
     def make_tables(rows: Sequence[Row]) -> list[Table]:
-        made = [TABLES[name](described.title, rows, values) for name in config.tables]
+        made = [TABLES[name](title_of(described.title, rows), rows, values) for name in config.tables]
         return [table for table in made if table is not None]
 
     def render(rows: Sequence[Row]) -> str:

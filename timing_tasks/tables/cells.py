@@ -63,6 +63,12 @@ def asked(row: Row) -> str:
     return text if row.tolerance == str(USUAL_TOLERANCE[row.task]) else f"{text} ±{row.tolerance}"
 
 
+def title_of(title: str, rows: Sequence[Row]) -> str:
+    """The title, and the task where it is a single one that the title does not name."""
+    tasks = {row.task.upper() for row in rows}
+    return title if len(tasks) > 1 or any(task in title for task in tasks) else f"{title} ({tasks.pop()})"
+
+
 def net(row: Row) -> str:
     """The net, as a table names it."""
     forget_gate = "" if row.forget_gate == "true" else ", f = 1"
