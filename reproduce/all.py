@@ -23,6 +23,8 @@ def main(config: DictConfig) -> None:
         fixed = {override.partition("=")[0] for override in (*own, "output=")}
         passed_on = [override for override in app.overrides() if override.partition("=")[0] not in fixed]
         folder = part.get("folder") or app.compose(part.script, []).name
+        if part.get("only_if_begun", False) and not (output / folder).exists():
+            continue
         content = report.produce(app.compose(part.script, [*passed_on, *own, f"output={output / folder}"]), HERE / "published")
         command = shlex.join(["python", f"reproduce/{part.script}.py", *passed_on, *own, f"output=runs/again/{folder}"])
         sections[place] = f"{content}\nAgain, in about {part.minutes} minutes on two cores:\n\n```bash\n{command}\n```\n"

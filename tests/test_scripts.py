@@ -131,6 +131,7 @@ MISTAKES = [
     ("trainer=cluster", "trainer", "cpu"),
     ("output_activation=relu", "output_activation", "sigmoid"),
     ("peepholes=maybe", "peepholes", "true, false"),
+    ("protocol={learning_rate:0.1}", "protocol", "one of exchanged_biases, printed; single values"),
     ("protocol.name=printed", "protocol.name", "cannot be changed"),
     ("task=null", "task", "gts, msd"),
     ("output=???", "output", "output"),

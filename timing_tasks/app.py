@@ -71,13 +71,15 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
                     key, value, f"a name cannot be changed; choose an option, such as {key.partition('.')[0]}=..."
                 )
             is_option = key in groups and key in plain
+            options = ", ".join(sorted(path.stem for path in (configs / key).glob("*.yaml")))
+            if is_option and value.lstrip().startswith(("{", "[")):  # Hydra would merge it, past the option's name
+                raise ConfigurationError(key, value, f"one of {options}; single values as {key}.KEY=VALUE")
             try:
                 composed = hydra.compose(name, overrides=[*chosen, override])
                 OmegaConf.to_container(composed, resolve=True)
             except (HydraException, OmegaConfBaseException, ValueError) as error:
                 if is_option:
-                    options = sorted(path.stem for path in (configs / key).glob("*.yaml"))
-                    raise ConfigurationError(key, value, f"one of {', '.join(options)}") from None
+                    raise ConfigurationError(key, value, f"one of {options}") from None
                 known = _keys(plain)
                 if key not in known:
                     raise ConfigurationError(key, value, f"no such key; {_hint(key, known)}") from None

@@ -20,7 +20,7 @@ from timing_tasks.tasks.philox import uniform
 State = tuple[float, float]  # s and y
 S_0, Y_0 = (WEIGHT_NAMES.index(name) for name in INITIAL_STATE)
 FOLLOWED = 40  # periods after a start
-_LATE = 20  # periods at the end of a test stream
+_SETTLED, _LATE = 200, 20  # periods of a test stream, and of its end: by then a net is where it stays
 _DRAWS = 4  # starts of one kind for each net, where they are drawn
 
 
@@ -47,8 +47,8 @@ def own_state(row: Row) -> State:
 
 @functools.cache
 def orbit(row: Row) -> tuple[np.ndarray, State]:
-    """The curve on which s and y move in the last periods of a test stream, [T, 2], and the state before the last period."""
-    asked = stream(row.asked, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST)
+    """The curve on which s and y move late in a test stream, [T, 2], and the state before its last period."""
+    asked = stream(row.asked, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, 0, _SETTLED)
     units = trajectory(row.net_weights, asked.inputs, row.output_activation, row.forget_gate == "true")
     states = np.stack([units.cell_state, units.cell_output], axis=1)
     last = int(np.argmax(asked.period == asked.period[-1]))

@@ -67,7 +67,7 @@ DRAWINGS = {
     ),
     "learned_states": Drawing(
         "Which state is learned",
-        "Above: the curve on which s and y move in the last of 1000 periods (grey), the learned state before the first step (dot) "
+        "Above: the curve on which s and y move after 200 periods (grey), the learned state before the first step (dot) "
         f"and the state before the first step of a late period (ring). {_LOWEST} Below: for every solved net, how far the state it "
         "starts from is from that ring, in units of the curve's own extent.",
         lambda rows, _: initial_states.learned_states(rows),
