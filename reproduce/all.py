@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from timing_tasks import app, report
-from timing_tasks.errors import ConfigurationError
+from timing_tasks.errors import ConfigurationError, NothingToDrawError
 from timing_tasks.results import write_whole
 
 HERE = Path(__file__).resolve().parent
@@ -16,18 +16,28 @@ def main(config: DictConfig) -> None:
     """Run what is missing, the cheapest part first, then write the report in the order of the parts."""
     if not isinstance(config.output, str) or not config.output:
         raise ConfigurationError("output", config.output, "a folder")
+    if any(override.startswith("parts") for override in app.overrides()):
+        raise ConfigurationError("parts", "...", "cannot be changed; each part has a script of its own")
     output = Path(config.output)
     sections = {}
     for place, part in sorted(enumerate(config.parts), key=lambda numbered: numbered[1].minutes):
         own = list(part.get("overrides", []))
-        fixed = {override.partition("=")[0] for override in (*own, "output=")}
-        passed_on = [override for override in app.overrides() if override.partition("=")[0] not in fixed]
-        folder = part.get("folder") or app.compose(part.script, []).name
-        if part.get("only_if_begun", False) and not (output / folder).exists():
+        # What a part sets itself is not for the command line to change, nor is anything else of the same group.
+        groups = {override.partition("=")[0].partition(".")[0] for override in (*own, "output")}
+        passed_on = [override for override in app.overrides() if override.partition("=")[0].partition(".")[0] not in groups]
+        composed = app.compose(part.script, [*passed_on, *own])
+        composed.output = str(output / part.get("folder", composed.name))
+        if part.get("only_if_complete", False) and not report.is_complete(composed):
+            print(f"left out: {composed.title} (python reproduce/{part.script}.py output={shlex.quote(composed.output)} runs it)")
             continue
-        content = report.produce(app.compose(part.script, [*passed_on, *own, f"output={output / folder}"]), HERE / "published")
-        command = shlex.join(["python", f"reproduce/{part.script}.py", *passed_on, *own, f"output=runs/again/{folder}"])
-        sections[place] = f"{content}\nAgain, in about {part.minutes} minutes on two cores:\n\n```bash\n{command}\n```\n"
+        try:
+            content = report.produce(composed, HERE / "published")
+        except NothingToDrawError as error:
+            print(error)
+            content = f"## {composed.title}\n\nNo figure: {error}.\n"
+        command = ["python", f"reproduce/{part.script}.py", *passed_on, *own, f"output=runs/again/{Path(composed.output).name}"]
+        again = f"Again, in about {part.minutes} minutes on two cores:\n\n```bash\n{shlex.join(command)}\n```\n"
+        sections[place] = f"{content}\n{again}"
     before, after = ((HERE / "report" / name).read_text(encoding="utf-8") for name in ("introduction.md", "deviations.md"))
     write_whole(output / "README.md", "\n".join([before, *(sections[place] for place in sorted(sections)), after]))
     print(f"report: {output / 'README.md'}")

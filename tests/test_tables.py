@@ -136,6 +136,6 @@ def test_a_learned_state_is_set_against_the_zero_state():
     ]
     assert lines[1]["zero: solved (95%)"] == lines[1]["learned: solved (95%)"] == "2/2 (34–100%)"
     assert (lines[1]["zero: median"], lines[1]["learned: median"]) == ("0.40", "0.10")
-    assert lines[1]["streams ratio (95%), pairs"] == "0.25 (0.25–0.25), 2"
+    assert lines[1]["ratio (95%), pairs"] == "0.25 (0.25–0.25), 2"
     assert float(lines[1]["rate ratio (95%)"].split()[0]) > 1
-    assert (lines[2]["streams ratio (95%), pairs"], lines[0]["rate ratio (95%)"], lines[0]["p"]) == ("", "", "")
+    assert (lines[2]["ratio (95%), pairs"], lines[0]["rate ratio (95%)"], lines[0]["p (log-rank)"]) == ("", "", "")

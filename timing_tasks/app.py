@@ -37,7 +37,7 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
         @hydra.main(version_base="1.3", config_path=str(configs), config_name=name)
         def application(config: DictConfig) -> None:
             try:
-                main(_named_changes(config, overrides()))
+                main(_with_default_output(_named_changes(config, overrides()), configs.parent))
             except UserError as error:
                 _end(error)
             except KeyboardInterrupt:
@@ -123,6 +123,21 @@ def compose(name: str, changes: Sequence[str]) -> DictConfig:
 def overrides() -> list[str]:
     """What the command line has changed; within the main function of `run`."""
     return list(HydraConfig.get().overrides.task)
+
+
+def _with_default_output(config: DictConfig, repository: Path) -> DictConfig:
+    """A script whose folder is one of the repository's finds it from anywhere, and doesn't put other things there.
+
+    Raises:
+        ConfigurationError: a value has been changed and no other folder given.
+    """
+    keys = [override.partition("=")[0] for override in overrides()]
+    if isinstance(config.output, str) and "output" not in keys:
+        changed = [key for key in keys if not key.startswith("engine")]
+        if changed:
+            raise ConfigurationError("output", config.output, f"give another folder for what {changed[0]} changes")
+        config.output = str(repository / config.output)
+    return config
 
 
 def _named_changes(config: DictConfig, overrides: Sequence[str]) -> DictConfig:

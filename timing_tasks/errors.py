@@ -16,5 +16,9 @@ class ConfigurationError(UserError):
         return type(self), (self.key, self.value, self.allowed)
 
 
+class NothingToDrawError(UserError):
+    """Rows without a net that a figure needs."""
+
+
 class ResultsError(UserError):
     """A results folder that cannot be used as it is."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import timing_tasks
 from timing_tasks.config import Experiment
 from timing_tasks.errors import ResultsError
-from timing_tasks.results import ResultsFolder, Row
+from timing_tasks.results import ResultsFolder, Row, write_whole
 
 if TYPE_CHECKING:
     from timing_tasks.learning.engine import Population, State
@@ -36,8 +36,34 @@ def run(
         ResultsError: the output folder cannot be used.
         KeyboardInterrupt: the user has stopped the run; repeated, it goes on from there.
     """
-    folder = ResultsFolder(experiment.output, experiment.identity, experiment.described_conditions)
+    folder = _folder(experiment)
     keys = _keys(experiment)
+    everything = folder.complete(keys)
+    if everything is None:
+        everything = _run_missing(experiment, folder, keys, announce)
+    else:
+        announce(f"rows: {folder.rows_path}")
+    place = {tuple(condition.columns.values()): c for c, condition in enumerate(experiment.conditions)}
+    mine = [row for row in everything if row.condition in place]
+    mine.sort(key=lambda row: (place[row.condition], row.order))
+    if render is not None:
+        write_whole(folder.path / "table.md", render(mine))
+    return mine
+
+
+def is_complete(experiment: Experiment) -> bool:
+    """Whether all rows are there, so that `run` would train nothing."""
+    return _folder(experiment).complete(_keys(experiment)) is not None
+
+
+def _folder(experiment: Experiment) -> ResultsFolder:
+    return ResultsFolder(experiment.output, experiment.identity, experiment.described_conditions)
+
+
+def _run_missing(
+    experiment: Experiment, folder: ResultsFolder, keys: dict[tuple[str, ...], tuple[int, int]], announce: Callable[[str], None]
+) -> list[Row]:
+    """Train what has no row, and return all rows of the folder."""
     with folder.opened() as rows:
         there = {row.replica_key: row for row in rows}
         missing = [place for key, place in keys.items() if key not in there]
@@ -45,15 +71,10 @@ def run(
         announce(f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else ""))
         if missing:
             _train(experiment, folder, missing, before)
-        everything = {row.replica_key: row for row in folder.finish()}
-        if absent := len(keys.keys() - everything.keys()):
+        everything = folder.finish()
+        if absent := len(keys.keys() - {row.replica_key for row in everything}):
             raise ResultsError(f"{folder.rows_path}: {absent} replicas are missing; repeat the command")
-        place = {tuple(condition.columns.values()): c for c, condition in enumerate(experiment.conditions)}
-        mine = [row for row in everything.values() if row.condition in place]
-        mine.sort(key=lambda row: place[row.condition])
-        if render is not None:
-            folder.write("table.md", render(mine))
-        return mine
+        return everything
 
 
 def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, str]]) -> None:

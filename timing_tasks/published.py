@@ -90,9 +90,9 @@ def read_published(folder: Path) -> list[Published]:
     return values
 
 
-def is_cut_short(ours: Summary, paper: Published) -> bool:
+def is_cut_short(ours: Summary, task: str) -> bool:
     """Whether a net was given up before the paper would have given it up."""
-    return ours.censored_at < PAPERS_BUDGET[paper.task]
+    return ours.censored_at < PAPERS_BUDGET[task]
 
 
 def compare_solved(ours: Summary, paper: Published) -> str:
@@ -103,7 +103,7 @@ def compare_solved(ours: Summary, paper: Published) -> str:
     differs = stats.fisher_exact(table).pvalue < SIGNIFICANCE
     if differs and ours.solved / ours.nets > paper.solved / PAPERS_NETS:
         return MORE
-    if is_cut_short(ours, paper):
+    if is_cut_short(ours, paper.task):
         return NOT_COMPARABLE
     return FEWER if differs else COMPATIBLE
 
@@ -121,6 +121,6 @@ def compare_streams(ours: Summary, paper: Published) -> str:
     differs = max(p_values) < SIGNIFICANCE
     if differs and ours.mean > paper.mean:
         return SLOWER
-    if is_cut_short(ours, paper):
+    if is_cut_short(ours, paper.task):
         return NOT_COMPARABLE
     return FASTER if differs else COMPATIBLE

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 
 from timing_tasks import experiment
 from timing_tasks.config import experiment as checked
+from timing_tasks.errors import ConfigurationError
 from timing_tasks.published import Published, read_published
 from timing_tasks.results import Row, write_whole
 from timing_tasks.tables import Table, markdown, show
@@ -25,6 +26,12 @@ TABLES: dict[str, Callable[[str, Sequence[Row], Sequence[Published]], Table | No
     "initial_states": lambda title, rows, _: initial_states(title, rows),
     "test_time": lambda title, rows, _: test_time(f"{title} at test time", rows),
 }
+
+# Those of timing_tasks.figures.DRAWINGS, by name: matplotlib is imported only where something is drawn.
+FIGURES = (
+    *("streams_against_interval", "delays", "spikes", "functions", "start"),
+    *("ratios", "learned_states", "stuck", "test_time"),
+)
 
 
 def produce(config: DictConfig, published: Path) -> str:
@@ -43,6 +50,7 @@ def produce(config: DictConfig, published: Path) -> str:
         UserError: a value or a folder that cannot be used, or no net that could be drawn.
     """
     described = checked(config)
+    _check_names(config)
     values = read_published(published)
     console = Console(width=max(Console().width, _WIDTH))
 
@@ -69,3 +77,19 @@ def produce(config: DictConfig, published: Path) -> str:
         announce(f"figure: {path}")
         parts.append(f"## {drawing.title}\n\n![{drawing.title}]({path.parent.name}/{path.name})\n\n{drawing.caption}\n")
     return "\n".join(parts)
+
+
+def is_complete(config: DictConfig) -> bool:
+    """Whether all rows of a config's experiment are in its folder."""
+    return experiment.is_complete(checked(config))
+
+
+def _check_names(config: DictConfig) -> None:
+    """Raise ConfigurationError for a table or figure that there is not, before anything is run."""
+    for key, known in (("tables", tuple(TABLES)), ("figures", FIGURES)):
+        names = config[key]
+        if not isinstance(names, ListConfig) or any(name not in known for name in names):
+            shown = OmegaConf.to_object(names) if isinstance(names, ListConfig) else names
+            raise ConfigurationError(key, shown, f"a list of {', '.join(known)}")
+    if not isinstance(config.title, str):
+        raise ConfigurationError("title", config.title, "a text")

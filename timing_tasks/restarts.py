@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from timing_tasks.errors import ResultsError
+from timing_tasks.errors import NothingToDrawError
 from timing_tasks.models.timing_network import INITIAL_STATE, WEIGHT_NAMES
 from timing_tasks.models.trajectory import trajectory
 from timing_tasks.results import Row
@@ -30,9 +30,10 @@ class Outcome:
 
     Attributes:
         on_time: the share of starts after which every prediction of a period is right, [FOLLOWED].
-        at_best: likewise, if the output may be shifted in time by what fits the period best.
-        steps_back: the median number of steps from the start to where every later prediction is right, at the phase that the
-            net has come to by the end; infinity if half of them never are.
+        at_best: likewise, if the output may be shifted in time by what fits the period best; NaN where the intervals are drawn,
+            for then the input does not shift with the output.
+        steps_back: the median number of steps from the start to where every later prediction is right at one phase; infinity if
+            half of them are not so in the second half of the periods, NaN where the intervals are drawn.
     """
 
     on_time: np.ndarray
@@ -71,7 +72,7 @@ def _noisy(size: float) -> Callable[[Row], list[State]]:
     """The net's own state with normal noise of `size` times the curve's extent."""
 
     def starts(row: Row) -> list[State]:
-        drawn = uniform(int(row.seed), int(row.replica), int(Purpose.TEST), 2 * _DRAWS).reshape(_DRAWS, 2)
+        drawn = uniform(int(row.seed), int(row.replica), int(Purpose.RESTART), 2 * _DRAWS).reshape(_DRAWS, 2)
         moved = np.array(own_state(row)) + size * extent(orbit(row)[0]) * stats.norm.ppf(drawn)
         return [(float(s), float(y)) for s, y in moved]
 
@@ -81,7 +82,7 @@ def _noisy(size: float) -> Callable[[Row], list[State]]:
 def _random_phase(row: Row) -> list[State]:
     """States that the net passes through late in a stream."""
     curve = orbit(row)[0]
-    drawn = uniform(int(row.seed), int(row.replica), int(Purpose.TRAINING), _DRAWS)
+    drawn = uniform(int(row.seed), int(row.replica), int(Purpose.RESTART), _DRAWS)
     return [(float(s), float(y)) for s, y in curve[(drawn * len(curve)).astype(int)]]
 
 
@@ -99,7 +100,7 @@ def restarted(rows: Sequence[Row]) -> list[list[Row]]:
     """The solved peephole nets with a learned state of a few tasks, task by task.
 
     Raises:
-        ResultsError: there is none of a task.
+        NothingToDrawError: there is none of a task.
     """
     tasks: tuple[dict[str, str], ...] = (
         {"task": "pfg", "interval": "10", "waveform": "cos", "tolerance": "0.3"},
@@ -111,7 +112,9 @@ def restarted(rows: Sequence[Row]) -> list[list[Row]]:
     groups = [[r for r in rows if all(getattr(r, k) == v for k, v in (task | nets).items())] for task in tasks]
     for task, group in zip(tasks, groups, strict=True):
         if not group:
-            raise ResultsError(f"no solved net to start again among the rows ({', '.join(f'{k}={v}' for k, v in task.items())})")
+            raise NothingToDrawError(
+                f"no solved net to start again among the rows ({', '.join(f'{k}={v}' for k, v in task.items())})"
+            )
     return groups
 
 
@@ -120,6 +123,8 @@ def outcome(rows: Sequence[Row], start: str) -> Outcome:
     runs = [_run(row, state) for row in rows for state in STARTS[start](row)]
     on_time, at_best, steps = zip(*runs, strict=True)
     middle = sorted(steps)[(len(steps) - 1) // 2]  # the lower median: half of them are back by then
+    if rows[0].asked.is_random:
+        return Outcome(np.mean(on_time, axis=0), np.full(FOLLOWED, math.nan), math.nan)
     return Outcome(np.mean(on_time, axis=0), np.mean(at_best, axis=0), middle)
 
 
@@ -136,6 +141,6 @@ def _run(row: Row, start: State) -> tuple[np.ndarray, np.ndarray, float]:
     shifts = range(min(int(row.interval), len(output) - followed + 1))
     right = np.stack([is_correct(asked.targets[:followed], output[k : followed + k], float(row.tolerance)) for k in shifts])
     by_period = np.stack([part.all(axis=1) for part in np.split(right, ends[: FOLLOWED - 1], axis=1)], axis=1)  # [shifts, FOLLOWED]
-    back = [0 if r.all() else int(np.flatnonzero(~r)[-1]) + 1 for r in right]
-    steps = min(back)
-    return by_period[0], np.any(by_period, axis=0), float(steps) if steps < followed else math.inf
+    steps = min(0 if r.all() else int(np.flatnonzero(~r)[-1]) + 1 for r in right)
+    is_back = steps <= ends[FOLLOWED // 2 - 1]  # not merely right in the last period by chance
+    return by_period[0], np.any(by_period, axis=0), float(steps) if is_back else math.inf

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import fcntl
 import io
+import itertools
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -145,6 +146,19 @@ class ResultsFolder:
         self.identity_path = path / "run.json"
         self.checkpoints = path / "checkpoints"
 
+    def complete(self, wanted: Iterable[tuple[str, ...]]) -> list[Row] | None:
+        """All rows of the folder, if it has those with the replica keys `wanted`, whatever engine made them; else None.
+
+        Only reads: a folder that another run is writing, or that cannot be written, serves too.
+        """
+        try:
+            self.check(("engine",))
+            rows = read_rows(self.rows_path)
+        except (ResultsError, OSError):
+            return None  # opening it says what is wrong
+        in_order = all(a.order <= b.order for a, b in itertools.pairwise(rows))
+        return rows if in_order and {row.replica_key for row in rows}.issuperset(wanted) else None
+
     @contextmanager
     def opened(self) -> Iterator[list[Row]]:
         """Take the folder for this process; gives the rows that are there.
@@ -172,8 +186,11 @@ class ResultsFolder:
             rows = self._recover()
             yield rows
 
-    def check(self) -> dict[str, object]:
+    def check(self, but: Sequence[str] = ()) -> dict[str, object]:
         """The conditions that the folder holds; nothing is written.
+
+        Args:
+            but: what of the identity may differ.
 
         Raises:
             ResultsError: they are of another run.
@@ -184,7 +201,8 @@ class ResultsFolder:
             try:
                 found = json.loads(self.identity_path.read_text(encoding="utf-8"))
                 known: dict[str, object] = dict(found.pop("conditions").items())
-                differing = _differences(found, self.identity) or _differences(
+                expected = self.identity | {key: found.get(key) for key in but}
+                differing = _differences(found, expected) or _differences(
                     {name: known[name] for name in known.keys() & self.conditions.keys()},
                     {name: self.conditions[name] for name in known.keys() & self.conditions.keys()},
                 )
@@ -230,10 +248,6 @@ class ResultsFolder:
                 os.truncate(self.rows_path, size)
             raise ResultsError(f"{self.rows_path}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
 
-    def write(self, name: str, content: str | bytes) -> None:
-        """Write a file of the folder, whole or not at all."""
-        write_whole(self.path / name, content)
-
     def finish(self) -> list[Row]:
         """Bring the rows, which came as the replicas finished, into an order that is the same for every run."""
         rows = read_rows(self.rows_path)
@@ -258,10 +272,13 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         ResultsError: the disk is full or cannot be written.
     """
+    data = content.encode() if isinstance(content, str) else content
     temporary = path.with_suffix(path.suffix + ".new")
     try:
+        if path.exists() and path.read_bytes() == data:
+            return
         with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -148,22 +148,38 @@ class PairedRatio:
         pairs: in which both nets are solved; the others have no ratio.
         ratio: the geometric mean over them; NaN without one.
         interval: of the geometric mean, 95%, by Student's t of the logarithms; NaN with fewer than two.
+        earlier: pairs in which the net of the first group is solved earlier, or alone though given up no sooner.
+        later: likewise of the second group.
+        p_value: of the two-sided sign test between the two; NaN without any.
     """
 
     pairs: int
     ratio: float
     interval: tuple[float, float]
+    earlier: int
+    later: int
+    p_value: float
 
 
 def paired_ratio(first: Sequence[Row], second: Sequence[Row]) -> PairedRatio:
     """Compare nets of two conditions that have seed and replica, and so all they draw, in common."""
-    solved = [{(r.seed, r.replica): float(r.training_streams) for r in rows if r.status == "solved"} for rows in (first, second)]
-    logs = np.log([solved[0][key] / solved[1][key] for key in sorted(solved[0].keys() & solved[1].keys())])
-    mean, deviation = _mean_and_deviation(logs)
-    if len(logs) < 2:
-        return PairedRatio(len(logs), math.exp(mean), (math.nan, math.nan))
-    width = float(stats.t.ppf(0.975, len(logs) - 1)) * deviation / math.sqrt(len(logs))
-    return PairedRatio(len(logs), math.exp(mean), (math.exp(mean - width), math.exp(mean + width)))
+    partners = {(row.seed, row.replica): row for row in second}
+    pairs = [(row, partners[row.seed, row.replica]) for row in first if (row.seed, row.replica) in partners]
+    streams = [(float(a.training_streams), float(b.training_streams)) for a, b in pairs]
+    both = np.log([a / b for (a, b), rows in zip(streams, pairs, strict=True) if all(row.status == "solved" for row in rows)])
+    mean, deviation = _mean_and_deviation(both)
+    width = float(stats.t.ppf(0.975, len(both) - 1)) * deviation / math.sqrt(len(both)) if len(both) > 1 else math.nan
+    earlier = sum(_is_earlier(a, b) for a, b in pairs)
+    later = sum(_is_earlier(b, a) for a, b in pairs)
+    p_value = float(stats.binomtest(earlier, earlier + later).pvalue) if earlier + later else math.nan
+    return PairedRatio(len(both), math.exp(mean), (math.exp(mean - width), math.exp(mean + width)), earlier, later, p_value)
+
+
+def _is_earlier(one: Row, other: Row) -> bool:
+    """Whether it is known that one net is solved with fewer training streams than the other."""
+    if one.status != "solved" or other.status == "diverged":
+        return one.status == "solved"
+    return int(one.training_streams) < int(other.training_streams) + (other.status == "unsolved")
 
 
 def log_rank(first: Sequence[Row], second: Sequence[Row]) -> LogRank:

@@ -74,8 +74,9 @@ DRAWINGS = {
     ),
     "stuck": Drawing(
         "Where a learned state hurts",
-        "The first four periods of rect, F = 10: a net that solved it from the zero state, and one that did not with a learned "
-        "state (the lowest number of each).",
+        "The first four periods of rect, F = 10: a net that solved it from the zero state, and one with a learned state that had "
+        "not, after as many training streams as the table says (the lowest number of each). It has the first period right, as a "
+        "run down from a state to which it never returns.",
         lambda rows, _: initial_states.stuck(rows),
     ),
     "test_time": Drawing(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from timing_tasks.errors import ResultsError
+from timing_tasks.errors import NothingToDrawError
 from timing_tasks.models.trajectory import Trajectory, trajectory
 from timing_tasks.results import Row
 from timing_tasks.tables.cells import asked, net
@@ -27,7 +27,7 @@ def delays(rows: Sequence[Row]) -> Figure:
     columns = []
     for task in ("nmsd", "msd"):
         for peepholes in ("false", "true"):
-            row = first_solved(rows, task=task, interval="10", offsets="0 1", peepholes=peepholes)
+            row = first_solved(rows, task=task, interval="10", offsets="0 1", peepholes=peepholes, initial_state="zero")
             columns.append(_both_inputs(row) if task == "nmsd" else periods(row, 0, 5))
     return units_over_time(columns)
 
@@ -69,14 +69,15 @@ def start(rows: Sequence[Row]) -> Figure:
 
 def _generators(rows: Sequence[Row]) -> list[Row]:
     shapes = ("cos", "tri", "rect")
-    return [first_solved(rows, task="pfg", interval="10", waveform=w, peepholes="true", forget_gate="true") for w in shapes]
+    wanted = {"task": "pfg", "interval": "10", "peepholes": "true", "forget_gate": "true", "initial_state": "zero"}
+    return [first_solved(rows, waveform=shape, **wanted) for shape in shapes]
 
 
 def first_solved(rows: Sequence[Row], status: str = "solved", **wanted: str) -> Row:
     """Of the solved (or other) nets that have these values, the one with the lowest number: none is picked for its looks."""
     found = [r for r in rows if r.status == status and all(getattr(r, name) == value for name, value in wanted.items())]
     if not found:
-        raise ResultsError(f"no {status} net to draw among the rows ({', '.join(f'{k}={v}' for k, v in wanted.items())})")
+        raise NothingToDrawError(f"no {status} net to draw among the rows ({', '.join(f'{k}={v}' for k, v in wanted.items())})")
     return min(found, key=lambda row: row.order)
 
 

@@ -91,12 +91,13 @@ class InitialState(nn.Module):
             nn.init.zeros_(parameter)
 
     def _expanded(self, value: Tensor, batch_size: int | None) -> Tensor:
-        """A view: every entry of the batch is the same memory."""
+        """A view: every entry of the batch is the same memory. On a GPU a copy, for the layers' kernels there take no view."""
         if batch_size is None:
             return value
         shape = list(value.shape)
         shape.insert(self.batch_axis, batch_size)
-        return value.unsqueeze(self.batch_axis).expand(shape)
+        state = value.unsqueeze(self.batch_axis).expand(shape)
+        return state.contiguous() if state.is_cuda else state
 
     def extra_repr(self) -> str:
         """The shapes, for `print`."""
@@ -243,7 +244,7 @@ class Contextual(InitialState):
         if batch_size is None:
             return tuple(part.reshape(shape) for part, shape in zip(flat, self.shapes, strict=True))
         batched = [part.reshape(batch_size, *shape) for part, shape in zip(flat, self.shapes, strict=True)]
-        return tuple(state.movedim(0, self.batch_axis) for state in batched)
+        return tuple(state.movedim(0, self.batch_axis).contiguous() for state in batched)
 
 
 NAMES: dict[str, type[InitialState]] = {"zero": Zero, "learned": Learned, "constant_input": ConstantInput, "noisy": Noisy}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from timing_tasks.models.initial_state import Learned
+from timing_tasks.models.initial_state import Learned, Zero
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.tasks.philox import uniform
 from timing_tasks.tasks.streams import Purpose
@@ -120,6 +120,8 @@ class TimingNetwork(nn.Module):
         if lstm.weight_peephole is not None:
             for row, name in enumerate(PEEPHOLES):
                 entries[name] = data(lstm.weight_peephole)[row, 0]
+        if not isinstance(lstm.initial_state, (Zero, Learned)):
+            raise ValueError(f"a net with the initial state {type(lstm.initial_state).__name__} is no vector of WEIGHT_NAMES")
         if isinstance(lstm.initial_state, Learned):
             for name, state in zip(("y_0", "s_0"), lstm.initial_state.state, strict=True):
                 entries[name] = data(state)[0, 0]

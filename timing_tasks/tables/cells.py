@@ -107,4 +107,9 @@ def median(summary: Summary) -> str:
 
 def factor(value: float) -> str:
     """A ratio."""
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 2 else f"{value:.2f}"
+
+
+def p_text(value: float) -> str:
+    """A p-value."""
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

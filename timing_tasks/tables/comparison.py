@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from timing_tasks.published import Published, compare_solved, compare_streams
+from timing_tasks.published import Published, compare_solved, compare_streams, is_cut_short
 from timing_tasks.results import Row
 from timing_tasks.statistics import Summary, summarise
 from timing_tasks.tables import Table
@@ -18,6 +18,7 @@ _DETAILS_NOTE = (
     "Restricted: the mean over all nets, as far as the longest time observed. Given up: nets whose budget was spent, from how "
     "many thousand streams on, and the most periods that one of them had right in its last test."
 )
+_CUT_SHORT_NOTE = "† Cut short: a net was given up earlier than in the paper (10⁸ streams for NMSD and MSD, 10⁷ for GTS and PFG)."
 _HELD_NOTE = (
     "Against the paper: first the nets solved (Fisher's exact test), then the streams (Welch's test, the paper's ± read as the "
     "deviation of the sample and as that of the mean: both must differ), at 5%."
@@ -50,6 +51,8 @@ def comparison(title: str, rows: Sequence[Row], published: Sequence[Published]) 
     if identity:
         names = "; ".join(f"{row.task.upper()} F={row.interval} {asked(row)} {net(row)}" for row in identity)
         notes.append("Identity output." if len(identity) == len(conditions) else f"Identity output: {names}.")
+    if any("†" in cell for cell in columns.cells["solved (95%)"]):
+        notes.append(_CUT_SHORT_NOTE)
     if any(value and value.verified != "true" for value in values):
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
     notes.append(_HELD_NOTE if any(values) else "No values of the paper are known for these.")
@@ -72,7 +75,8 @@ def _add_paper(columns: Columns, value: Published | None) -> None:
 def _add_ours(columns: Columns, summary: Summary, rows: Sequence[Row]) -> None:
     low, high = summary.interval
     diverged = f", {summary.diverged} diverged" if summary.diverged else ""
-    columns.add("solved (95%)", f"{summary.solved}/{summary.nets} ({100 * low:.0f}–{100 * high:.0f}%{diverged})")
+    cut = "†" if is_cut_short(summary, rows[0].task) else ""
+    columns.add("solved (95%)", f"{summary.solved}/{summary.nets}{cut} ({100 * low:.0f}–{100 * high:.0f}%{diverged})")
     mean, rmse = ("-", "-") if not summary.solved else (thousands(summary.mean), f"{summary.rmse:.3f}")
     if summary.solved > 1:
         mean += f" ± {thousands(summary.deviation)} ({thousands(summary.standard_error)})"

@@ -10,28 +10,34 @@ from timing_tasks.restarts import FOLLOWED, STARTS, outcome, restarted
 from timing_tasks.results import Row
 from timing_tasks.statistics import LogRank, log_rank, paired_ratio, summarise
 from timing_tasks.tables import Table
-from timing_tasks.tables.cells import Columns, by_condition, factor, identify, median, net, task_of
+from timing_tasks.tables.cells import Columns, by_condition, factor, identify, median, net, p_text, task_of
 
 _RATIO_NOTE = (
-    "The rate ratio says how many times as often, at any moment, an unsolved net of the first kind gets solved as one of the "
-    "second (Peto's estimate of the hazard ratio; p of the log-rank test; nets that were given up are censored). Pairs of which "
-    "no net was solved are left out."
+    "The rate ratio says how many times as often, at any moment, an unsolved net of the first kind gets solved as one of "
+    "the second: Peto's estimate of the hazard ratio, nets that were given up being censored. It understates large effects;"
+    " where all nets of one kind are solved before any of the other, it has the largest value that so many nets can give. p"
+    " of the log-rank test, which takes the nets as independent though the two kinds share initial weights and streams. "
+    "Pairs of which no net was solved are left out."
 )
 
 _STATES = {"learned": "s(0), y(0)", "learned_cell_state": "s(0)", "learned_cell_output": "y(0)"}
 _STATES_NOTE = (
-    "Nets with the zero state and with a learned one have their initial weights and streams in common. Median training streams, in "
-    "thousands (Kaplan-Meier, over all nets). Streams ratio: learned over zero, geometric mean over the pairs of which both nets "
-    "are solved; below 1 the learned state is faster. Rate ratio: how many times as often, at any moment, an unsolved net with the "
-    "learned state gets solved as one with the zero state (Peto's estimate; p of the log-rank test; nets that were given up are "
-    "censored)."
+    "Nets with the zero state and with a learned one have their initial weights and streams in common. Median training "
+    "streams, in thousands (Kaplan-Meier, over all nets). Ratio: of the training streams, learned over zero, geometric mean"
+    " over the pairs of which both nets are solved; below 1 the learned state is faster. Earlier in: of the pairs in which "
+    "it is known which net is solved first, those in which it is the one with the learned state, with p of the sign test. "
+    "Rate ratio: how many times as often, at any moment, an unsolved net with the learned state gets solved as one with the"
+    " zero state (Peto's estimate, which understates large effects; p of the log-rank test, which does not use the pairs; "
+    "nets that were given up are censored)."
 )
 
 _TEST_TIME_NOTE = (
-    "Peephole nets that learned their initial state and solved the task, started from that state, from it with normal noise (in "
-    "units of the extent of the curve on which s and y move), from states of that curve, and from zero: the share of the starts "
-    "after which every prediction of a period is right, at the time that is asked for or at whatever phase fits best; and the "
-    "median number of steps until all that follow are right at one phase."
+    "Peephole nets that learned their initial state and solved the task, started from that state, from it with normal noise"
+    " (in units of the extent of the curve on which s and y move), from states of that curve, and from zero: the share of "
+    "the starts after which every prediction of a period is right, at the time that is asked for or at whatever phase fits "
+    "best; and the median number of steps until all that follow are right at one phase (never: half of them are not by the "
+    "middle of the periods). Where the intervals are drawn there is no other phase: the input would have to shift with the "
+    "output."
 )
 
 
@@ -82,17 +88,21 @@ def initial_states(title: str, rows: Sequence[Row]) -> Table:
         paired, result = paired_ratio(some, plain), log_rank(some, plain)
         low, high = paired.interval
         ratio = f"{factor(paired.ratio)} ({factor(low)}–{factor(high)}), {paired.pairs}" if paired.pairs > 1 else ""
-        columns.add("streams ratio (95%), pairs", ratio)
+        columns.add("ratio (95%), pairs", ratio)
+        decided = paired.earlier + paired.later
+        columns.add("earlier in", f"{paired.earlier} of {decided}" if decided else "")
+        columns.add("p (sign)", p_text(paired.p_value) if decided else "")
         if math.isnan(result.p_value):
             columns.add("rate ratio (95%)", "")
-            columns.add("p", "")
+            columns.add("p (log-rank)", "")
         else:
             _add_ratio(columns, result)
         for name, group in (("zero", plain), ("learned", some)):
             summary = summarise(group)
             columns.add(f"{name}: RMSE", f"{summary.rmse:.3f}" if summary.solved and some[0].task == "pfg" else "")
     notes = (f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. {_STATES_NOTE}",)
-    return Table(title, columns.header, columns.lines, notes)
+    details = ("rate ratio (95%)", "p (log-rank)", "zero: RMSE", "learned: RMSE")
+    return Table(title, columns.header, columns.lines, notes, details)
 
 
 def _but_for_the_state(row: Row) -> tuple[str, ...]:
@@ -106,7 +116,7 @@ def _solved(rows: Sequence[Row]) -> int:
 def _add_ratio(columns: Columns, result: LogRank) -> None:
     low, high = (factor(bound) for bound in result.interval)
     columns.add("rate ratio (95%)", f"{factor(result.ratio)} ({low}–{high})")
-    columns.add("p", f"{result.p_value:.3f}" if result.p_value >= 0.001 else "< 0.001")
+    columns.add("p (log-rank)", p_text(result.p_value))
 
 
 def test_time(title: str, rows: Sequence[Row]) -> Table:
@@ -123,8 +133,10 @@ def test_time(title: str, rows: Sequence[Row]) -> Table:
             identify(columns, solved[0], [row for group in restarted(rows) for row in group], with_net=False)
             columns.add("nets", str(len(solved)))
             columns.add("start", start)
-            for name, share in (("on time", result.on_time), ("at the best phase", result.at_best)):
-                columns.add(f"period 1 {name}", f"{100 * share[0]:.0f}%")
-                columns.add(f"period {FOLLOWED} {name}", f"{100 * share[-1]:.0f}%")
-            columns.add("steps until back", f"{result.steps_back:.0f}" if math.isfinite(result.steps_back) else "never")
+            for name, share in (("", result.on_time), (", best phase", result.at_best)):
+                for period in (1, FOLLOWED):
+                    text = "" if math.isnan(share[period - 1]) else f"{100 * share[period - 1]:.0f}%"
+                    columns.add(f"period {period}{name}", text)
+            back = f"{result.steps_back:.0f}" if math.isfinite(result.steps_back) else "never"
+            columns.add("steps until back", "" if math.isnan(result.steps_back) else back)
     return Table(title, columns.header, columns.lines, (_TEST_TIME_NOTE,))

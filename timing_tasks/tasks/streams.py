@@ -12,12 +12,13 @@ from timing_tasks.tasks.task import Task
 
 
 class Purpose(IntEnum):
-    """What random numbers are drawn for: the last word of their counter. The same in `native/population.hpp`."""
+    """What random numbers are drawn for: the last word of their counter. `native/population.hpp` has those of the engines."""
 
     TRAINING = 0
     TEST = 1
     WEIGHTS = 2
     INITIAL_STATE = 3
+    RESTART = 4
 
 
 @dataclass(frozen=True)

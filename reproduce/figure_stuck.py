@@ -1,0 +1,18 @@
+"""Where a learned initial state hurts: rect, F = 10, while nets are stuck. `python reproduce/figure_stuck.py`."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from timing_tasks import app, report
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(config: DictConfig) -> None:
+    """Run what is missing, then write the figure."""
+    report.produce(config, HERE / "published")
+
+
+if __name__ == "__main__":
+    app.run(__file__, main, HERE.parent / "configs")
