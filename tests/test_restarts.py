@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from timing_tasks.errors import ResultsError
+from timing_tasks import restarts
+from timing_tasks.errors import NothingToDrawError
 from timing_tasks.models.timing_network import WEIGHT_NAMES
 from timing_tasks.restarts import FOLLOWED, S_0, STARTS, Y_0, distance, extent, orbit, outcome, own_state, restarted
 from timing_tasks.results import Row, read_rows
+from timing_tasks.tasks import Purpose, stream
 
 ROWS = Path(__file__).parent.parent / "results" / "initial_state" / "runs.csv"
 
@@ -71,5 +73,31 @@ def test_a_net_of_constant_output_is_back_never(groups: list[list[Row]]):
 
 
 def test_there_must_be_nets_to_start():
-    with pytest.raises(ResultsError, match="no solved net to start again"):
+    with pytest.raises(NothingToDrawError, match="no solved net to start again"):
         restarted([])
+
+
+def test_how_long_nets_are_followed_does_not_decide_when_they_are_back(groups: list[list[Row]], monkeypatch: pytest.MonkeyPatch):
+    before = [[outcome(group, start).steps_back for start in STARTS] for group in groups[:3]]
+    monkeypatch.setattr(restarts, "FOLLOWED", 2 * FOLLOWED)
+    restarts._run.cache_clear()
+    assert [[outcome(group, start).steps_back for start in STARTS] for group in groups[:3]] == before
+    restarts._run.cache_clear()
+
+
+def test_where_intervals_are_drawn_there_is_no_other_phase(groups: list[list[Row]]):
+    result = outcome(groups[3], "zero")
+    assert np.isnan(result.at_best).all()
+    assert math.isnan(result.steps_back)
+    assert not np.isnan(result.on_time).any()
+
+
+def test_noise_and_streams_are_drawn_independently(groups: list[list[Row]]):
+    # The sign of the noise says nothing about the first interval of the stream that the net is tested on.
+    agree = []
+    for replica in range(200):
+        row = replace(groups[3][0], replica=str(replica))
+        moved = np.array(STARTS["learned, noise 1"](row))[:, 0] > own_state(row)[0]
+        interval = stream(row.asked, int(row.seed), replica, 0, Purpose.TEST, 0, 1).inputs[0] > 0
+        agree += (moved == interval).tolist()
+    assert 0.4 < np.mean(agree) < 0.6

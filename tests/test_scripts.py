@@ -74,6 +74,26 @@ def test_the_command_of_a_figure_draws_it_from_the_rows_that_are_there(config: P
     assert (folder / "runs.csv").read_bytes() == before
 
 
+@pytest.mark.parametrize("override", ["seed=2", "peepholes=true", "replicas=12"])
+def test_a_figure_of_the_repositorys_rows_is_not_replaced_by_another(override: str, tmp_path: Path):
+    before = {p: p.read_bytes() for p in (ROOT / "results" / "table3").iterdir() if p.is_file()}
+    done = run(str(ROOT / "reproduce" / "figure_spikes.py"), override, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "give another folder" in done.stderr
+    assert {p: p.read_bytes() for p in (ROOT / "results" / "table3").iterdir() if p.is_file()} == before
+
+
+def test_a_report_without_solved_nets_has_its_tables_and_says_what_cannot_be_drawn(tmp_path: Path):
+    done = run(str(ROOT / "reproduce" / "all.py"), *QUICK, "protocol=printed", "output=my (new) results", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "my (new) results" / "README.md").read_text()
+    assert text.count("No figure: no solved net") == 5
+    assert text.count("Protocol: printed.") == 5
+    assert "left out: The learned initial state" in done.stdout
+    assert "exchanged_biases(learning_rate=1e-5 momentum=0.99)" in text  # a part that has a protocol of its own keeps it
+
+
 def test_the_report_is_a_pure_function_of_the_rows(tmp_path: Path):
     script = command_of(ROOT / "configs" / "all.yaml")
     folder = tmp_path / "results"
@@ -131,6 +151,11 @@ MISTAKES = [
     ("trainer=cluster", "trainer", "cpu"),
     ("output_activation=relu", "output_activation", "sigmoid"),
     ("peepholes=maybe", "peepholes", "true, false"),
+    ("tables=[comparision]", "tables", "comparison, variants"),
+    ("tables=comparison", "tables", "a list of"),
+    ("figures=[figure4]", "figures", "streams_against_interval"),
+    ("title=null", "title", "a text"),
+    ("title=2002", "title", "a text"),
     ("protocol={learning_rate:0.1}", "protocol", "one of exchanged_biases, printed; single values"),
     ("protocol.name=printed", "protocol.name", "cannot be changed"),
     ("task=null", "task", "gts, msd"),

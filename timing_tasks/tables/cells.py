@@ -93,7 +93,7 @@ def identify(columns: Columns, row: Row, rows: Sequence[Row], with_net: bool = T
         columns.add("task", row.task.upper())
     kinds = {bool(row.waveform) for row in rows}
     columns.add("F", row.interval)
-    columns.add("I(n) or shape" if len(kinds) > 1 else "shape" if kinds == {True} else "I(n)", asked(row))
+    columns.add("asked" if len(kinds) > 1 else "shape" if kinds == {True} else "I(n)", asked(row))
     if with_net:
         columns.add("net", net(row))
 

@@ -22,13 +22,13 @@ _RATIO_NOTE = (
 
 _STATES = {"learned": "s(0), y(0)", "learned_cell_state": "s(0)", "learned_cell_output": "y(0)"}
 _STATES_NOTE = (
-    "Nets with the zero state and with a learned one have their initial weights and streams in common. Median training "
-    "streams, in thousands (Kaplan-Meier, over all nets). Ratio: of the training streams, learned over zero, geometric mean"
-    " over the pairs of which both nets are solved; below 1 the learned state is faster. Earlier in: of the pairs in which "
-    "it is known which net is solved first, those in which it is the one with the learned state, with p of the sign test. "
-    "Rate ratio: how many times as often, at any moment, an unsolved net with the learned state gets solved as one with the"
-    " zero state (Peto's estimate, which understates large effects; p of the log-rank test, which does not use the pairs; "
-    "nets that were given up are censored)."
+    "Solved: with the 95% interval of the fraction. Nets with the zero state and with a learned one have their initial "
+    "weights and streams in common. Median training streams, in thousands (Kaplan-Meier, over all nets). Ratio: of the "
+    "training streams, learned over zero, geometric mean over the pairs of which both nets are solved; below 1 the learned "
+    "state is faster. Earlier: of the pairs in which it is known which net is solved first, those in which it is the one "
+    "with the learned state, with p of the sign test. Rate ratio: how many times as often, at any moment, an unsolved net "
+    "with the learned state gets solved as one with the zero state (Peto's estimate, which understates large effects; p of "
+    "the log-rank test, which does not use the pairs; nets that were given up are censored)."
 )
 
 _TEST_TIME_NOTE = (
@@ -83,14 +83,14 @@ def initial_states(title: str, rows: Sequence[Row]) -> Table:
         for name, group in (("zero", plain), ("learned", some)):
             summary = summarise(group)
             low, high = summary.interval
-            columns.add(f"{name}: solved (95%)", f"{summary.solved}/{summary.nets} ({100 * low:.0f}–{100 * high:.0f}%)")
-            columns.add(f"{name}: median", median(summary))
+            columns.add(f"{name} solved", f"{summary.solved}/{summary.nets} ({100 * low:.0f}–{100 * high:.0f}%)")
+            columns.add(f"{name} median", median(summary))
         paired, result = paired_ratio(some, plain), log_rank(some, plain)
         low, high = paired.interval
         ratio = f"{factor(paired.ratio)} ({factor(low)}–{factor(high)}), {paired.pairs}" if paired.pairs > 1 else ""
         columns.add("ratio (95%), pairs", ratio)
         decided = paired.earlier + paired.later
-        columns.add("earlier in", f"{paired.earlier} of {decided}" if decided else "")
+        columns.add("earlier", f"{paired.earlier} of {decided}" if decided else "")
         columns.add("p (sign)", p_text(paired.p_value) if decided else "")
         if math.isnan(result.p_value):
             columns.add("rate ratio (95%)", "")
@@ -99,9 +99,9 @@ def initial_states(title: str, rows: Sequence[Row]) -> Table:
             _add_ratio(columns, result)
         for name, group in (("zero", plain), ("learned", some)):
             summary = summarise(group)
-            columns.add(f"{name}: RMSE", f"{summary.rmse:.3f}" if summary.solved and some[0].task == "pfg" else "")
+            columns.add(f"{name} RMSE", f"{summary.rmse:.3f}" if summary.solved and some[0].task == "pfg" else "")
     notes = (f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. {_STATES_NOTE}",)
-    details = ("rate ratio (95%)", "p (log-rank)", "zero: RMSE", "learned: RMSE")
+    details = ("rate ratio (95%)", "p (log-rank)", "zero RMSE", "learned RMSE")
     return Table(title, columns.header, columns.lines, notes, details)
 
 
