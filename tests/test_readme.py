@@ -7,6 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from timing_tasks.restarts import outcome, restarted
+from timing_tasks.results import COLUMNS, Row, read_rows
+from timing_tasks.statistics import paired_ratio, summarise
+from timing_tasks.tables import cells
+
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 
@@ -29,8 +34,56 @@ def test_its_links_lead_somewhere(path: Path):
 
 
 def test_it_names_every_script_and_every_column():
-    from timing_tasks.results import COLUMNS
-
     for script in (ROOT / "reproduce").glob("*.py"):
         assert script.name in TEXT
     assert ", ".join(COLUMNS) in TEXT.replace("\n", " ")
+
+
+def median(rows: list[Row]) -> str:
+    return cells.thousands(summarise(rows).median)
+
+
+def test_its_answer_has_the_numbers_of_the_rows():
+    rows = read_rows(ROOT / "results" / "initial_state" / "runs.csv")
+    answer = " ".join(TEXT.partition("**Yes,")[2].partition("Three lines")[0].split())
+
+    def of(state: str, **wanted: str) -> list[Row]:
+        values = wanted | {"initial_state": state}
+        return [row for row in rows if all(getattr(row, name) == value for name, value in values.items())]
+
+    def solved(state: str, **wanted: str) -> int:
+        return summarise(of(state, **wanted)).solved
+
+    cos = {"waveform": "cos", "interval": "10", "peepholes": "true"}
+    tri = {"waveform": "tri", "interval": "25", "peepholes": "true"}
+    rect = {"waveform": "rect", "interval": "10", "peepholes": "true"}
+    assert f"F = 10, {median(of('learned', **cos))} instead of {median(of('zero', **cos))} thousand" in answer
+    assert f"tri, F = 25, {median(of('learned', **tri))} instead of {median(of('zero', **tri))}" in answer
+    assert f"a median of {median(of('learned', **rect))} instead of {median(of('zero', **rect))} thousand" in answer
+    assert f"{paired_ratio(of('learned', **rect), of('zero', **rect)).ratio:.1f} times as many" in answer
+    smooth = [{"waveform": w, "interval": f, "tolerance": "0.3"} for w in ("cos", "tri") for f in ("10", "25")]
+    close = {"waveform": "cos", "tolerance": "0.15"}
+    for wanted in smooth:
+        assert (solved("learned", peepholes="false", **wanted), solved("zero", peepholes="false", **wanted)) == (50, 0)
+        ratio = paired_ratio(of("learned", peepholes="true", **wanted), of("zero", peepholes="true", **wanted)).ratio
+        assert 4.5 < 1 / ratio < 7.5
+    assert solved("zero", task="pfg", peepholes="false") == 0
+    assert (solved("learned", **close), solved("zero", **close)) == (100, 0)
+    spikes = {"task": "gts", "interval": "40", "peepholes": "true"}
+    assert f"{solved('learned', **spikes)} of 50 nets solve it instead of none" in answer
+    assert solved("zero", **spikes) == 0
+    three = {"task": "msd", "offsets": "0 1 2", "peepholes": "false"}
+    assert f"({solved('learned', **three)} of 50 instead of {solved('zero', **three)})" in answer
+    for task, offsets, least, most in (("nmsd", "0 1", 0.97, 0.99), ("gts", "0", 0.88, 1.0), ("gts", "0 1", 0.88, 1.0)):
+        for interval in ("10", "20", "30", "40"):
+            for peepholes in ("true", "false"):
+                wanted = {"task": task, "offsets": offsets, "interval": interval, "peepholes": peepholes}
+                pairs = paired_ratio(of("learned", **wanted), of("zero", **wanted)) if of("zero", **wanted) else None
+                if pairs and pairs.pairs > 1:
+                    assert least - 0.005 <= pairs.ratio <= most, wanted
+    three = {"task": "gts", "offsets": "0 1 2", "peepholes": "false"}
+    assert paired_ratio(of("learned", **three), of("zero", **three)).ratio == pytest.approx(0.5, abs=0.05)
+    groups = restarted(rows)
+    assert {outcome(group, "zero").steps_back for group in groups[:2]} == {7}
+    shares = [100 * outcome(group, "zero").on_time[-1] for group in groups[:2]]
+    assert f"{shares[0]:.0f}% of the cos nets, {shares[1]:.0f}% of the tri nets" in answer

@@ -164,6 +164,9 @@ def test_it_compiles(x: Tensor):
         compiled = torch.compile(lambda batch, initial=initial: initial(batch), backend="eager", fullgraph=True)
         for ours, expected in zip(compiled(4), initial(4), strict=True):
             assert torch.equal(ours, expected)
+    layer = PeepholeLSTM(2, 3, batch_first=True, initial_state="learned", dtype=F64)
+    draw(layer.initial_state)
+    assert torch.allclose(torch.compile(layer, backend="eager", fullgraph=True)(x)[0], layer(x)[0])
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,9 @@ def test_time(rows: Sequence[Row]) -> Figure:
         first = solved[0]
         axes[0, column].set_title(f"{first.task.upper()} F={first.interval} {asked(first)} ({len(solved)} nets)", fontsize=9)
         axes[1, column].set_xlabel("period after the start")
+        if first.asked.is_random:
+            note = "no other phase:\nthe intervals are drawn"
+            axes[1, column].text(0.5, 0.5, note, transform=axes[1, column].transAxes, ha="center", va="center", fontsize=9)
     axes[0, 0].set_ylabel("share of right periods,\nat the time asked for")
     axes[1, 0].set_ylabel("share of right periods,\nat the best phase")
     axes[0, 0].set_ylim(-0.03, 1.05)
