@@ -85,7 +85,7 @@ def test_a_figure_of_the_repositorys_rows_is_not_replaced_by_another(override: s
 
 
 def test_a_report_without_solved_nets_has_its_tables_and_says_what_cannot_be_drawn(tmp_path: Path):
-    done = run(str(ROOT / "reproduce" / "all.py"), *QUICK, "protocol=printed", "output=my (new) results", cwd=tmp_path)
+    done = run(str(ROOT / "reproduce" / "all.py"), *QUICK, "protocol=printed", "output='my (new) results'", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "my (new) results" / "README.md").read_text()
     assert text.count("No figure: no solved net") == 5

@@ -132,7 +132,7 @@ def _with_default_output(config: DictConfig, repository: Path) -> DictConfig:
         ConfigurationError: a value has been changed and no other folder given.
     """
     keys = [override.partition("=")[0] for override in overrides()]
-    if isinstance(config.output, str) and "output" not in keys:
+    if "output" not in keys and isinstance(config.output, str):
         changed = [key for key in keys if not key.startswith("engine")]
         if changed:
             raise ConfigurationError("output", config.output, f"give another folder for what {changed[0]} changes")
