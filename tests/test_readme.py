@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from timing_tasks.restarts import outcome, restarted
+from timing_tasks.restarts import STARTS, outcome, restarted
 from timing_tasks.results import COLUMNS, Row, read_rows
 from timing_tasks.statistics import paired_ratio, summarise
 from timing_tasks.tables import cells
@@ -85,5 +85,9 @@ def test_its_answer_has_the_numbers_of_the_rows():
     assert paired_ratio(of("learned", **three), of("zero", **three)).ratio == pytest.approx(0.5, abs=0.05)
     groups = restarted(rows)
     assert {outcome(group, "zero").steps_back for group in groups[:2]} == {7}
+    assert all((outcome(group, start).at_best[-1] == 1).all() for group in groups[:2] for start in STARTS)
+    assert [round(outcome(groups[2], start).at_best[-1], 1) for start in STARTS if start not in ("learned", "a random phase")] == [
+        0.9
+    ] * 4
     shares = [100 * outcome(group, "zero").on_time[-1] for group in groups[:2]]
     assert f"{shares[0]:.0f}% of the cos nets, {shares[1]:.0f}% of the tri nets" in answer
