@@ -145,3 +145,35 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultsError, match="a folder is needed"), ResultsFolder(tmp_path / "file", IDENTITY, CONDITIONS).opened():
         pass
+
+
+def test_a_folder_that_has_all_rows_is_only_read_whatever_engine_made_them(folder: ResultsFolder):
+    rows = [row(0), row(1)]
+    with folder.opened():
+        folder.append(rows)
+        other = ResultsFolder(folder.path, IDENTITY | {"engine": "torch"}, CONDITIONS)
+        assert other.complete([row(1).replica_key]) == rows  # though the folder is in use
+    assert other.complete([row(2).replica_key]) is None
+    assert ResultsFolder(folder.path, IDENTITY | {"seed": 2}, CONDITIONS).complete([]) is None
+    assert ResultsFolder(folder.path / "none", IDENTITY, CONDITIONS).complete([]) is None
+    with pytest.raises(ResultsError, match="engine"), other.opened():
+        pass
+
+
+def test_rows_that_are_not_yet_in_order_are_not_complete(folder: ResultsFolder):
+    with folder.opened():
+        folder.append([row(1), row(0)])
+    assert folder.complete([row(0).replica_key]) is None
+    folder.finish()
+    assert folder.complete([row(0).replica_key]) == [row(0), row(1)]
+
+
+def test_a_file_that_has_its_content_is_not_written_again(folder: ResultsFolder):
+    folder.path.mkdir()
+    path = folder.path / "table.md"
+    results.write_whole(path, "text")
+    before = path.stat()
+    results.write_whole(path, b"text")
+    assert path.stat().st_ino == before.st_ino
+    results.write_whole(path, "other")
+    assert path.read_text() == "other"

@@ -58,3 +58,16 @@ def test_a_vector_of_weights_ends_up_where_it_belongs(output_activation):
 def test_an_unknown_output_activation_is_refused():
     with pytest.raises(ValueError, match="sigmoid or identity"):
         TimingNetwork(output_activation="relu")
+
+
+def test_only_a_zero_or_a_learned_initial_state_is_part_of_a_vector():
+    weights = np.arange(1.0, 20.0)
+    for name, state in (
+        ("zero", (0.0, 0.0)),
+        ("learned", (weights[WEIGHT_NAMES.index("y_0")], weights[WEIGHT_NAMES.index("s_0")])),
+    ):
+        net = TimingNetwork(initial_state=name)
+        net.load_vector(weights)
+        assert tuple(float(part) for part in net.lstm.initial_state()) == state
+    with pytest.raises(ValueError, match="ConstantInput"):
+        TimingNetwork(initial_state="constant_input").load_vector(weights)
