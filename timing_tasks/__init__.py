@@ -3,4 +3,4 @@
 Importing this package is cheap: torch, lightning and matplotlib are imported by the modules that need them.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass, field
 
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.tasks.task import Task
+from timing_tasks.tasks.task import INPUTS_SHOWN, Task
 
 INITIAL_STATES = ("zero", "learned", "learned_cell_state", "learned_cell_output", "noisy")
 OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
 RECIPES = ("online",)
+UPDATES = ("step", "stream")
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,16 @@ class Protocol:
         input_gate_bias: the initial b_i.
         forget_gate_bias: the initial b_f.
         output_gate_bias: the initial b_o.
+        error_factor: E(t) = error_factor (d(t) - z(t))^2.
+        update: the weights change at every `step` of a training stream, or once, at the end of the `stream`.
+        update_without_target: whether momentum goes on moving the weights at steps that have no target.
+        update_when_wrong: whether the wrong prediction that ends a stream is learned from.
+        momentum_carried_over: whether the momentum of a training stream's end acts in the next one.
+        training_between_tests: where a solution takes several test streams in a row, whether a training stream stands between
+            each two of them; otherwise the weights stay until a test fails.
+        first_spike_later: how many steps the first period is longer than F + I(0); 1 if steps are numbered from 0.
+        first_phase: a periodic function begins with f(first_phase).
+        gts_input: whether the net sees I(n) `throughout` period n, or in its `first_step` alone.
     """
 
     name: str
@@ -32,6 +43,15 @@ class Protocol:
     input_gate_bias: float
     forget_gate_bias: float
     output_gate_bias: float
+    error_factor: float = 0.5
+    update: str = "step"
+    update_without_target: bool = True
+    update_when_wrong: bool = True
+    momentum_carried_over: bool = True
+    training_between_tests: bool = False
+    first_spike_later: int = 0
+    first_phase: int = 0
+    gts_input: str = "throughout"
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for the first value that cannot be."""
@@ -39,6 +59,15 @@ class Protocol:
         check_number("protocol.momentum", self.momentum, "a number from 0 up to, but not including, 1", lambda v: 0 <= v < 1)
         for gate in ("input", "forget", "output"):
             check_number(f"protocol.{gate}_gate_bias", getattr(self, f"{gate}_gate_bias"), "a number", lambda v: True)
+        check_number("protocol.error_factor", self.error_factor, "a number above 0", lambda v: v > 0)
+        for key, options in (("update", UPDATES), ("gts_input", INPUTS_SHOWN)):
+            if getattr(self, key) not in options:
+                raise ConfigurationError(f"protocol.{key}", getattr(self, key), " or ".join(options))
+        for key in ("update_without_target", "update_when_wrong", "momentum_carried_over", "training_between_tests"):
+            if not isinstance(getattr(self, key), bool):
+                raise ConfigurationError(f"protocol.{key}", getattr(self, key), "true or false")
+        for key in ("first_spike_later", "first_phase"):
+            check_whole(f"protocol.{key}", getattr(self, key), 0, 1)
 
     @property
     def gate_biases(self) -> tuple[float, float, float]:
@@ -123,6 +152,8 @@ class Condition:
             "forget_gate": str(self.forget_gate).lower(),
             "output_activation": self.output_activation,
             "tolerance": repr(float(self.task.tolerance)),
+            "model": "peephole_lstm 1",
+            "readings": self.task.readings,
         }
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from timing_tasks.learning.engine import available
 from timing_tasks.tasks import TASKS, Task
 
 _NET = ("peepholes", "forget_gate", "output_activation", "initial_state")
-_READINGS = ("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias")
+_READINGS = tuple(field.name for field in fields(Protocol) if field.name != "name")
+_STREAM_READINGS = {"first_spike_later": ("nmsd", "msd", "gts"), "first_phase": ("pfg",), "gts_input": ("gts",)}  # and whose
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,14 @@ def identity(name: str, protocol: str, seed: int, engine: str) -> dict[str, obje
 
 
 def describe(conditions: Sequence[Condition]) -> dict[str, object]:
-    """See `Experiment.described_conditions`."""
-    return {" ".join(f"{k}={v}" for k, v in c.columns.items() if v): asdict(c) for c in conditions}
+    """See `Experiment.described_conditions`. A value that nobody has changed is what the version's code says it is."""
+    return {" ".join(f"{k}={v}" for k, v in c.columns.items() if v): _chosen(c) for c in conditions}
+
+
+def _chosen(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
+    mine = {field.name: getattr(value, field.name) for field in fields(value) if getattr(value, field.name) != field.default}
+    return {name: _chosen(field) if is_dataclass(field) else field for name, field in mine.items()}
 
 
 def experiment(config: DictConfig) -> Experiment:
@@ -122,11 +129,13 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
     initial_states, noise = _initial_states(net["initial_state"]), values["initial_state"]["noise"]
     if noise != 0 and "noisy" not in initial_states:
         raise ConfigurationError("initial_state.noise", noise, "0 unless the initial state is noisy")
-    task = _task({key: value for key, value in entry.items() if key not in _NET})
+    plain = _task({key: value for key, value in entry.items() if key not in _NET})
+    protocol = _protocol(values["protocol"], plain)
+    task = _as_read(plain, protocol)
     return [
         Condition(
             task=task,
-            protocol=_protocol(values["protocol"], task),
+            protocol=protocol,
             budget=_budget(values["budget"], task),
             peepholes=peepholes,
             forget_gate=forget_gate,
@@ -198,8 +207,15 @@ def _by_task(value: Any, key: str, task: Task) -> Any:
 
 def _protocol(values: Mapping[str, Any], task: Task) -> Protocol:
     readings = {key: _by_task(values[key], f"protocol.{key}", task) for key in _READINGS}
-    numbers = {key: float(v) if isinstance(v, int) and not isinstance(v, bool) else v for key, v in readings.items()}
-    return Protocol(name=str(values.get("changed") or values["name"]), **numbers)
+    for key in ("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias", "error_factor"):
+        if isinstance(readings[key], int) and not isinstance(readings[key], bool):
+            readings[key] = float(readings[key])
+    return Protocol(name=str(values.get("changed") or values["name"]), **readings)
+
+
+def _as_read(task: Task, protocol: Protocol) -> Task:
+    """A task whose streams are those of the protocol."""
+    return replace(task, **{key: getattr(protocol, key) for key, names in _STREAM_READINGS.items() if task.name in names})
 
 
 def _budget(values: Mapping[str, Any], task: Task) -> Budget:

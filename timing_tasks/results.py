@@ -27,9 +27,10 @@ class Row:
     """What became of one replica; every field is text, as in the file.
 
     `interval` is F in steps, `offsets` as in `0 1 2`, `training_streams` those that a solved net needed and another spent,
-    `rmse` that of the test streams that solved it, `test_size` the periods that were right in
-    the last test stream, `weights` the net's at the end, in the order of WEIGHT_NAMES: their digits
-    are those of the float64 numbers, so that the net can be had again exactly.
+    `rmse` that of the test streams that solved it, `model` the net and how many cells it has, `readings` what of the streams
+    is read otherwise than in PAPER.md 4, `test_size` the periods that were right in the last test stream, `weights` the net's
+    at the end, in the order of WEIGHT_NAMES: their digits are those of the float64 numbers, so that the net can be had again
+    exactly.
     """
 
     task: str
@@ -52,6 +53,8 @@ class Row:
     forget_gate: str
     output_activation: str
     tolerance: str
+    model: str
+    readings: str
     test_size: str
     weights: str
 
@@ -61,6 +64,7 @@ class Row:
         return (
             *(self.task, self.interval, self.offsets, self.waveform, self.peepholes, self.initial_state, self.recipe),
             *(self.protocol, self.forget_gate, self.output_activation, self.tolerance),
+            *(self.model, self.readings),
         )
 
     @property
@@ -72,7 +76,13 @@ class Row:
     def asked(self) -> Task:
         """The task."""
         offsets = tuple(map(int, self.offsets.split()))
-        return Task(self.task, int(self.interval), offsets, self.waveform, float(self.tolerance))
+        readings = dict(reading.split("=") for reading in self.readings.split())
+        return Task(
+            *(self.task, int(self.interval), offsets, self.waveform, float(self.tolerance)),
+            first_spike_later=int(readings.get("first_spike_later", 0)),
+            first_phase=int(readings.get("first_phase", 0)),
+            gts_input=readings.get("gts_input", "throughout"),
+        )
 
     @property
     def net_weights(self) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import CONDITIONS, make_condition
+from tests.conftest import CONDITIONS, READINGS, make_condition
 from timing_tasks.condition import Condition
 from timing_tasks.data import TimingDataModule
 from timing_tasks.errors import ConfigurationError
@@ -124,7 +124,11 @@ def replay(condition: Condition, net: TimingNetwork, replica: int, net_steps: in
     return counts
 
 
-@pytest.mark.parametrize("condition", [c for c in CONDITIONS if c.forget_gate], ids=str)
+@pytest.mark.parametrize(
+    "condition",
+    [c for c in (*CONDITIONS, *READINGS) if c.forget_gate and not c.protocol.training_between_tests],
+    ids=lambda c: f"{c} {c.task.readings}",
+)
 def test_streams_and_verdicts_are_those_of_the_tasks(engine: Engine, condition: Condition):
     # A learning rate of next to nothing: the net module can follow without learning itself.
     still = make_condition(

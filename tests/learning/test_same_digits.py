@@ -3,13 +3,14 @@
 import pytest
 import torch
 
+from tests.conftest import CONDITIONS, READINGS
 from tests.learning.test_engines import assert_same, needs_native, population
 from timing_tasks.errors import UserError
 from timing_tasks.learning.engine import Engine, Population, State, create
 
 
 def test_any_division_into_chunks_gives_the_same_state(engine: Engine):
-    people = population(replicas=2)
+    people = population((*CONDITIONS, *READINGS), replicas=2)
     whole, pieces = State.initial(people), State.initial(people)
     engine.run(people, whole, 600)
     for chunk in (1, 2, 3, 94, 0, 300, 200):
@@ -22,7 +23,7 @@ def test_any_division_into_chunks_gives_the_same_state(engine: Engine):
 def test_same_digits_for_any_threads_instruction_set_and_company(replicas: int, monkeypatch: pytest.MonkeyPatch):
     from timing_tasks.learning.engine.native import INSTRUCTION_SET_VARIABLE, instruction_sets
 
-    people = population(replicas=replicas)
+    people = population((*CONDITIONS, *READINGS), replicas=replicas)
     reference = State.initial(people)
     create("native", threads=1).run(people, reference, 4000)
     assert torch.isfinite(reference.weights).all()

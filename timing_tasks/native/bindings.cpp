@@ -55,6 +55,8 @@ Population population(const Bytes& conditions, const Integers& offsets, const Re
         if (r.training_periods < 1 || r.test_periods < 1 || r.test_streams < 1 ||
             (r.task == Task::NMSD && (r.test_streams > r.offsets || r.training_periods != 1 || r.test_periods != 1)))
             throw std::invalid_argument("conditions: numbers of periods or test streams out of range");
+        if (r.first_spike_later < 0 || r.first_spike_later > 1 || (periodic && r.first_spike_later))
+            throw std::invalid_argument("conditions: first_spike_later out of range");
     }
     const std::int64_t replicas = static_cast<std::int64_t>(keys.size() / 3);
     const auto* const owners = reinterpret_cast<const Key*>(keys.data());
@@ -70,7 +72,8 @@ Population population(const Bytes& conditions, const Integers& offsets, const Re
     for (std::int64_t r = 0; r < replicas; ++r) {
         const Condition& condition = records[owners[r].condition];
         const std::int64_t* const some = offsets.data() + condition.first_offset;
-        const std::int64_t steps = condition.min_interval + *std::max_element(some, some + condition.offsets);
+        const std::int64_t steps =
+            condition.min_interval + *std::max_element(some, some + condition.offsets) + condition.first_spike_later;
         const std::int64_t longest = views.phase[r] ? condition.test_periods : condition.training_periods;
         if (views.phase[r] < 0 || views.phase[r] > 1 || views.test_stream[r] < 0 ||
             (views.verdict[r] == 0 && views.test_stream[r] >= condition.test_streams) || views.period[r] < 0 ||
@@ -123,6 +126,8 @@ std::array<double, 3> throughput(const std::string& instruction_set) {
 void run_scalar(const Bytes& conditions, const Integers& offsets, const Reals& targets, const Integers& keys,
                 const nb::dict& state, std::int64_t net_steps) {
     const Population view = population(conditions, offsets, targets, keys, state);
+    for (const std::int64_t* key = keys.data(); key < keys.data() + keys.size(); key += 3)
+        if (!usual_readings(view.conditions[*key])) throw std::invalid_argument("conditions: readings that the yardstick does not know");
     const nb::gil_scoped_release release;
     scalar::run(view, net_steps);
 }

@@ -35,6 +35,9 @@ struct Condition {
     std::int64_t first_target;           // PFG: where its min_interval targets start in the table of all targets
     std::int64_t peepholes, forget_gate, sigmoid_output, learn_cell_state, learn_cell_output;
     std::int64_t frozen_weights;  // gradients are summed up in `deltas`, the weights stay
+    // Readings of the paper, see timing_tasks/condition.py.
+    std::int64_t update_per_stream, update_without_target, update_when_wrong, momentum_carried_over, training_between_tests;
+    std::int64_t first_spike_later, input_at_start;
     std::int64_t training_periods, test_periods, test_streams;
     std::int64_t budget_training_streams, budget_net_steps;
     double learning_rate, momentum, tolerance;
@@ -67,6 +70,12 @@ struct Population {
     State state;
     std::int64_t replicas;
 };
+
+// Whether the learning rule and the streams are read as PAPER.md does, but for what a lane's own numbers can tell.
+inline bool usual_readings(const Condition& c) {
+    return !c.update_per_stream && c.update_without_target && c.update_when_wrong && c.momentum_carried_over &&
+           !c.training_between_tests && !c.first_spike_later && !c.input_at_start;
+}
 
 // Whether the streams of a condition have offsets that are drawn, and a single period: then four consecutive streams share a
 // block of random words, which otherwise serves four consecutive periods of one stream.

@@ -21,6 +21,8 @@ enum Flag : std::int64_t {
     TRAINING = 128,
     MOVING = 256,  // weights follow their deltas
     FIRST_STEP = 512,
+    UPDATE_WITHOUT_TARGET = 1024,
+    UPDATE_WHEN_WRONG = 2048,
 };
 
 // The nets at work: every array has one entry a lane.
@@ -35,6 +37,9 @@ struct Lanes {
     alignas(64) double input_at_end[COUNT], input_before[COUNT], target_at_end[COUNT], target_before[COUNT];
     alignas(64) double learning_rate[COUNT], momentum[COUNT], tolerance[COUNT];
     alignas(64) double noise_s[COUNT], noise_y[COUNT];  // added to the initial state, if that is learned
+    // An input of its own in a period's first step, at which `steps_left` has this value; 0 where there is none.
+    alignas(64) double input_at_start[COUNT];
+    alignas(64) std::int64_t start[COUNT];
     alignas(64) std::int64_t steps_left[COUNT], period_length[COUNT], periods_left[COUNT], flags[COUNT];
     const double* waveform[COUNT];  // PFG: waveform[l][steps_left] is the target
 };
@@ -46,14 +51,14 @@ struct Events {
 };
 
 // What a step leaves for learning: the second half of the rule, which waits until the other pack is at its sigmoids.
-// Values are 0 in lanes that do not train.
+// Values are 0 in lanes that do not train. A lane that trains may still not descend, if the protocol has it so.
 template <int W, int G>
 struct Lesson {
     Real<W, G> x, y_old, s_seen;  // what the weights' inputs were, but for y(t) and s(t), which still stand in the pack
     Real<W, G> f, by_i, by_f, by_c;  // how the traces change
     Real<W, G> at_k, at_o, at_s;     // learning rate * (-dE/d net input) of output unit and output gate, -dE/ds
-    Mask<W, G> training, sees_s, keep, moving;
-    Real<W, G> from_s0, from_y0, at_y0;          // LEARNED: the first step's own terms
+    Mask<W, G> descends, sees_s, keep, moving;
+    Real<W, G> from_s0, from_y0, at_y0;          // EXTENDED: the first step's own terms
     Mask<W, G> learn_s0, learn_y0;
 };
 
@@ -67,9 +72,9 @@ Lesson<W, G> nothing_to_learn() {
 }
 
 // Learning (PAPER.md 2): traces ds/dw start at 0 with the stream; delta = momentum * delta - learning rate * dE/dw.
-// Outside training the traces are 0, and each delta is 1 * delta + 0: every factor of that 0 is masked, not multiplied by it,
+// Outside training the traces are 0. Where a lane does not descend, each delta is 1 * delta + 0: every factor of that 0 is masked, not multiplied by it,
 // for a state that has run off to infinity must not reach the weights.
-template <int W, int G, bool LEARNED>
+template <int W, int G, bool EXTENDED>
 struct Learning {
     using R = Real<W, 1>;
     Lanes<W, G>& n;
@@ -81,7 +86,7 @@ struct Learning {
     template <int SLICE>
     TIMING_TASKS_INLINE void slice() const {
         constexpr int g = SLICE / 4;
-        const R momentum = select(one(lesson.training, g), R::load(n.momentum + g * W), R::filled(1.0));
+        const R momentum = select(one(lesson.descends, g), R::load(n.momentum + g * W), R::filled(1.0));
         const R f = one(lesson.f, g), at_s = one(lesson.at_s, g);
         const R x = one(lesson.x, g), y_old = one(lesson.y_old, g);
         const Mask<W, 1> keep = one(lesson.keep, g), moving = one(lesson.moving, g);
@@ -98,13 +103,13 @@ struct Learning {
         const auto through_s = [&](int w, const R& change) __attribute__((always_inline)) { descend(w, at_s * carry(w, change)); };
         if constexpr (SLICE % 4 == 0) {
             const R at_k = one(lesson.at_k, g), at_o = one(lesson.at_o, g);
-            descend(W_KH, at_k * only(one(lesson.training, g), R::load(n.y + g * W)));
+            descend(W_KH, at_k * only(one(lesson.descends, g), R::load(n.y + g * W)));
             descend(B_K, at_k);
             descend(W_OX, at_o * x);
             descend(W_OH, at_o * y_old);
             descend(B_O, at_o);
             descend(P_O, at_o * only(one(lesson.sees_s, g), R::load(n.s + g * W)));
-            if constexpr (LEARNED) {
+            if constexpr (EXTENDED) {
                 const R to_s0 = at_s * carry(S_0, one(lesson.from_s0, g));
                 const R to_y0 = fma(at_s, carry(Y_0, one(lesson.from_y0, g)), one(lesson.at_y0, g));
                 descend(S_0, only(one(lesson.learn_s0, g), to_s0));
@@ -146,9 +151,10 @@ struct Learning {
 
 // One step of the network on a pack. Its sigmoids are long chains of dependent operations; between them `meanwhile`, the
 // learning of another pack's last step, keeps the processor busy.
-// LEARNED: some lane learns its initial state. WAVEFORM: some lane has the task PFG. They add work, never change a digit.
-template <int W, int G, bool LEARNED, bool WAVEFORM>
-TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Learning<W, G, LEARNED>& meanwhile) {
+// EXTENDED: some lane learns its initial state or has unusual readings. WAVEFORM: some lane has the task PFG. They add work,
+// never change a digit.
+template <int W, int G, bool EXTENDED, bool WAVEFORM>
+TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Learning<W, G, EXTENDED>& meanwhile) {
     using R = Real<W, G>;
     using M = Mask<W, G>;
     using I = Int<W, G>;
@@ -164,9 +170,10 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     // What the step reads. The lesson is written as soon as its parts are known, which frees their registers.
     const I steps_left = I::load(n.steps_left);
     const M at_end = steps_left == one;
-    const R x = select(at_end, R::load(n.input_at_end), R::load(n.input_before));
+    R x = select(at_end, R::load(n.input_at_end), R::load(n.input_before));
+    if constexpr (EXTENDED) x = select(steps_left == I::load(n.start), R::load(n.input_at_start), x);
     R s_old = only(~first, R::load(n.s)), y_old = only(~first, R::load(n.y));
-    if constexpr (LEARNED) {
+    if constexpr (EXTENDED) {
         s_old = select(first, weight(S_0) + R::load(n.noise_s), s_old);
         y_old = select(first, weight(Y_0) + R::load(n.noise_y), y_old);
     }
@@ -174,10 +181,12 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     lesson.x = x;
     lesson.y_old = only(training, y_old);
     lesson.s_seen = only(training, s_seen);
-    lesson.training = training;
-    lesson.sees_s = training & peepholes;
     lesson.keep = training & ~first;
-    lesson.moving = is(MOVING);
+    if constexpr (!EXTENDED) {
+        lesson.descends = training;
+        lesson.sees_s = training & peepholes;
+        lesson.moving = is(MOVING);
+    }
 
     // Forward (PAPER.md 1).
     const R net_i = fma(weight(P_I), s_seen, fma(weight(W_IH), y_old, fma(weight(W_IX), x, weight(B_I))));
@@ -226,11 +235,18 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     const M wrong = has_target & ~(magnitude(error) < R::load(n.tolerance));
     only(~training, fma(error, error, R::load(n.squared_error))).store(n.squared_error);
     meanwhile.template part<7>();
-    lesson.at_k = only(training, R::load(n.learning_rate) * error * slope);
+    M descends = training;
+    if constexpr (EXTENDED) {
+        descends = training & (has_target | is(UPDATE_WITHOUT_TARGET)) & (~wrong | is(UPDATE_WHEN_WRONG));
+        lesson.descends = descends;
+        lesson.sees_s = descends & peepholes;
+        lesson.moving = is(MOVING) & descends;
+    }
+    lesson.at_k = only(descends, R::load(n.learning_rate) * error * slope);
     const R at_y = lesson.at_k * weight(W_KH);
-    lesson.at_s = only(training, at_y * o);
-    lesson.at_o = only(training, at_y * s * fma(-o, o, o));
-    if constexpr (LEARNED) {
+    lesson.at_s = only(descends, at_y * o);
+    lesson.at_o = only(descends, at_y * s * fma(-o, o, o));
+    if constexpr (EXTENDED) {
         // Exact at the first step, carried by the forget gate alone after it.
         const M start = first & training;
         lesson.learn_s0 = is(LEARN_CELL_STATE);

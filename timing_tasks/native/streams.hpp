@@ -24,7 +24,7 @@ struct Net {
     std::int64_t steps_in_period;        // F + I(n) of the present period
     std::int64_t flags, training_flags;  // of the lane: always, and in training
     std::int64_t targets_in_period;  // all steps, or the last
-    bool drawn_periods, dense_targets;
+    bool drawn_periods, dense_targets, unusual_updates;
     std::array<std::uint16_t, MOST_AHEAD> drawn;  // the offsets, by position, of the draws around the present one
 };
 
@@ -85,21 +85,34 @@ public:
         net.training_size = pick(training, net.period, net.training_size);
         net.test_size = pick(training, net.test_size, net.period);
         net.training_streams += training;
-        net.test_stream = (net.test_stream + right) & (training - 1);
+        const std::int64_t between = condition.training_between_tests;
+        net.test_stream = pick(training, net.test_stream & -between, (net.test_stream + right) & ~-(between & (1 - right)));
         net.targets &= training - 1;
         if ((1 - training) & right & (net.test_stream == condition.test_streams)) {
             net.verdict = Verdict::SOLVED;
             return;
         }
-        const std::int64_t train_next = (1 - training) & wrong;
-        if (train_next & ((net.training_streams >= condition.budget_training_streams) | (net_steps >= condition.budget_net_steps))) {
+        const std::int64_t train_next = (1 - training) & (between | (1 - right));
+        if ((1 - training) & (1 - right) & ((net.training_streams >= condition.budget_training_streams) | (net_steps >= condition.budget_net_steps))) {
             net.verdict = Verdict::UNSOLVED;
             return;
         }
         net.phase = static_cast<Phase>(1 - train_next);
         net.period = 0;
+        if (net.unusual_updates) update_between_streams(seat, training, train_next);
         begin_stream(seat, FIRST_STEP);
         begin_period(seat);
+    }
+
+    // What the protocol has done to weights and deltas at the end of a training stream, and before the next one.
+    __attribute__((noinline)) void update_between_streams(const At& seat, bool trained, bool train_next) {
+        const Condition& condition = *seat.net.condition;
+        const double carried = (condition.update_per_stream ? condition.momentum : 1.0) * condition.momentum_carried_over;
+        for (int w = 0; w < WEIGHTS; ++w) {
+            double& delta = seat.pack.delta[w][seat.lane];
+            if (trained && condition.update_per_stream && !condition.frozen_weights) seat.pack.weight[w][seat.lane] += delta;
+            if (train_next) delta *= carried;
+        }
     }
 
     static std::int64_t pick(std::int64_t condition, std::int64_t yes, std::int64_t no) {
@@ -148,12 +161,18 @@ public:
     TIMING_TASKS_INLINE void begin_period(const At& seat, bool refresh = false) {
         Net& net = seat.net;
         const std::int64_t drawn = offset(net, refresh);
-        net.steps_in_period = net.condition->min_interval + drawn;
+        net.steps_in_period = net.condition->min_interval + drawn + (net.period == 0 ? net.condition->first_spike_later : 0);
         net.targets_in_period = net.dense_targets ? net.steps_in_period : 1;
         seat.put(seat.pack.steps_left, net.steps_in_period);
         if (net.condition->task == Task::GTS) {
-            seat.put(seat.pack.input_before, static_cast<double>(drawn));
-            seat.put(seat.pack.input_at_end, static_cast<double>(drawn));
+            const bool at_start = net.condition->input_at_start;
+            const double throughout = at_start ? 0.0 : static_cast<double>(drawn);
+            seat.put(seat.pack.input_before, throughout);
+            seat.put(seat.pack.input_at_end, throughout);
+            if (at_start) {
+                seat.put(seat.pack.input_at_start, static_cast<double>(drawn));
+                seat.put(seat.pack.start, net.steps_in_period);
+            }
         } else if (net.condition->task != Task::PFG) {
             seat.put(seat.pack.target_at_end, static_cast<double>(drawn));
         }

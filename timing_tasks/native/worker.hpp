@@ -27,16 +27,16 @@ public:
 
     void run() {
         while (fill()) {
-            bool learned = false, waveform = false;
+            bool extended = false, waveform = false;
             std::int64_t burst = INT64_MAX;
             for (int l = 0; l < LANES; ++l) {
                 if (nets_[l].replica < 0) continue;
                 const Condition& condition = *nets_[l].condition;
-                learned |= condition.learn_cell_state || condition.learn_cell_output;
+                extended |= condition.learn_cell_state || condition.learn_cell_output || !usual_readings(condition);
                 waveform |= condition.task == Task::PFG;
                 burst = std::min(burst, nets_[l].quantum);
             }
-            const std::int64_t steps = learned ? (waveform ? advance<true, true>(burst) : advance<true, false>(burst))
+            const std::int64_t steps = extended ? (waveform ? advance<true, true>(burst) : advance<true, false>(burst))
                                                : (waveform ? advance<false, true>(burst) : advance<false, false>(burst));
             for (int l = 0; l < LANES; ++l) {
                 Net& net = nets_[l];
@@ -69,7 +69,7 @@ private:
     }
 
     // Steps all lanes until one ends its replica or `burst` steps are done.
-    template <bool LEARNED, bool WAVEFORM>
+    template <bool EXTENDED, bool WAVEFORM>
     __attribute__((noinline)) std::int64_t advance(std::int64_t burst) {
         Lesson<W, G> lessons[PACKS];
         Events events[PACKS] = {};
@@ -81,11 +81,11 @@ private:
         // then finds the next step already under way.
         for (; done < burst && !ended; ++done) {
             for (int now = 0, before = last; now <= last; before = now++) {
-                events[now] = step<W, G, LEARNED, WAVEFORM>(packs_[now], lessons[now], {packs_[before], lessons[before]});
+                events[now] = step<W, G, EXTENDED, WAVEFORM>(packs_[now], lessons[now], {packs_[before], lessons[before]});
                 if (events[before].any()) ended |= attend_all(events[before], packs_[before], nets_ + before * PACK, done + (before < now));
             }
         }
-        Learning<W, G, LEARNED>{packs_[last], lessons[last]}.template part<0, 1>();
+        Learning<W, G, EXTENDED>{packs_[last], lessons[last]}.template part<0, 1>();
         attend_all(events[last], packs_[last], nets_ + last * PACK, done);
         return done;
     }
@@ -127,18 +127,24 @@ private:
 
         const Condition& condition = *net.condition;
         const bool spikes = condition.task != Task::PFG, dense = condition.task == Task::GTS || !spikes;
-        net.drawn_periods = spikes && condition.offsets > 1;
+        net.drawn_periods = spikes && (condition.offsets > 1 || condition.first_spike_later);
+        net.unusual_updates = condition.update_per_stream || !condition.momentum_carried_over;
         net.dense_targets = dense;
         net.flags = (condition.peepholes ? PEEPHOLES : 0) | (condition.forget_gate ? FORGET_GATE : 0) |
                     (condition.sigmoid_output ? SIGMOID_OUTPUT : 0) | (dense ? DENSE_TARGETS : 0) |
                     (net.drawn_periods ? DRAWN_PERIODS : 0) | (condition.learn_cell_state ? LEARN_CELL_STATE : 0) |
-                    (condition.learn_cell_output ? LEARN_CELL_OUTPUT : 0);
-        net.training_flags = TRAINING | (condition.frozen_weights ? 0 : MOVING);
+                    (condition.learn_cell_output ? LEARN_CELL_OUTPUT : 0) |
+                    (condition.update_without_target ? UPDATE_WITHOUT_TARGET : 0) |
+                    (condition.update_when_wrong ? UPDATE_WHEN_WRONG : 0);
+        net.training_flags = TRAINING | (condition.frozen_weights || condition.update_per_stream ? 0 : MOVING);
         seat.pack.learning_rate[seat.lane] = condition.learning_rate;
-        seat.pack.momentum[seat.lane] = condition.momentum;
+        // A change per stream sums up the stream's gradients; the momentum is applied between streams.
+        seat.pack.momentum[seat.lane] = condition.update_per_stream ? 1.0 : condition.momentum;
         seat.pack.tolerance[seat.lane] = condition.tolerance;
         net.noise = condition.initial_noise;
         seat.pack.noise_s[seat.lane] = seat.pack.noise_y[seat.lane] = 0.0;
+        seat.pack.input_at_start[seat.lane] = 0.0;
+        seat.pack.start[seat.lane] = 0;
         seat.pack.input_before[seat.lane] = seat.pack.target_before[seat.lane] = 0.0;
         seat.pack.input_at_end[seat.lane] = spikes && !dense;
         seat.pack.target_at_end[seat.lane] = spikes;

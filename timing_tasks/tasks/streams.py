@@ -92,6 +92,7 @@ def stream(
     """
     drawn = offsets(task, seed, replica, purpose, number, test, periods)
     lengths = task.min_interval + drawn
+    lengths[:1] += task.first_spike_later
     ends = np.cumsum(lengths) - 1  # T(n), counted from 0
     steps = int(lengths.sum())
     period = np.repeat(np.arange(len(drawn)), lengths)
@@ -101,5 +102,7 @@ def stream(
         return Stream(np.zeros(steps), np.tile(task.waveform_targets(), len(drawn)), np.ones(steps, dtype=bool), period)
     values = drawn[period].astype(np.float64)
     if task.name == "gts":
-        return Stream(values, spikes, np.ones(steps, dtype=bool), period)
+        starts = np.concatenate([[True], period[1:] > period[:-1]])
+        shown = values if task.gts_input == "throughout" else values * starts
+        return Stream(shown, spikes, np.ones(steps, dtype=bool), period)
     return Stream(spikes, values * spikes, spikes > 0, period)

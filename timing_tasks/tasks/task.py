@@ -12,10 +12,12 @@ from timing_tasks.errors import ConfigurationError
 TASKS = ("nmsd", "msd", "gts", "pfg")
 USUAL_TOLERANCE = {"nmsd": 0.49, "msd": 0.49, "gts": 0.49, "pfg": 0.3}  # PAPER.md 3
 WAVEFORMS = ("cos", "tri", "rect")
+INPUTS_SHOWN = ("throughout", "first_step")
 
 # Bounds that keep a stream's length and the random draws well inside 32 bits.
 _LONGEST_INTERVAL = 1_000_000
 _MOST_OFFSETS = 1_000
+_USUAL_READINGS: dict[str, int | str] = {"first_spike_later": 0, "first_phase": 0, "gts_input": "throughout"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class Task:
         offsets: the set from which I(n), in steps, is drawn; empty for `pfg`.
         waveform: `cos`, `tri` or `rect` for `pfg`, empty for the others.
         tolerance: a prediction is right if it is nearer to the target than this.
+        first_spike_later: how many steps the first period is longer than F + I(0), 0 or 1; 0 for `pfg`.
+        first_phase: for `pfg` the first target is f(first_phase), 0 or 1; 0 for the others.
+        gts_input: for `gts` whether I(n) is seen `throughout` period n or in its `first_step` alone.
     """
 
     name: str
@@ -36,6 +41,9 @@ class Task:
     offsets: tuple[int, ...] = ()
     waveform: str = ""
     tolerance: float = 0.49
+    first_spike_later: int = 0
+    first_phase: int = 0
+    gts_input: str = "throughout"
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for the first parameter that cannot be."""
@@ -62,6 +70,20 @@ class Task:
                 raise ConfigurationError("task.waveform", self.waveform, f"none for the task {self.name}")
         if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, (int, float)) or not 0 < self.tolerance < math.inf:
             raise ConfigurationError("task.tolerance", self.tolerance, "a number above 0")
+        allowed_readings = {
+            "first_spike_later": (0,) if self.name == "pfg" else (0, 1),
+            "first_phase": (0, 1) if self.name == "pfg" else (0,),
+            "gts_input": INPUTS_SHOWN if self.name == "gts" else INPUTS_SHOWN[:1],
+        }
+        for key, options in allowed_readings.items():
+            if getattr(self, key) not in options:
+                raise ConfigurationError(f"task.{key}", getattr(self, key), f"{' or '.join(map(str, options))} for {self.name}")
+
+    @property
+    def readings(self) -> str:
+        """What of the streams is read otherwise than in PAPER.md 4, such as `first_phase=1`; empty if nothing is."""
+        own = {key: getattr(self, key) for key in _USUAL_READINGS}
+        return " ".join(f"{key}={value}" for key, value in own.items() if value != _USUAL_READINGS[key])
 
     @property
     def has_dense_targets(self) -> bool:
@@ -96,13 +118,13 @@ class Task:
     def waveform_targets(self) -> np.ndarray:
         """One period of the function, targets in [0, 1] of the steps 1 to F (PAPER.md 4), shape [F], float64.
 
-        The first step has the target f(0) (a reading, PAPER.md 4).
+        The first step has the target f(first_phase) (a reading, PAPER.md 4).
         """
         f = self.min_interval
-        m = np.arange(f)
+        m = (np.arange(f) + self.first_phase) % f
         if self.waveform == "cos":
             # Mathematical libraries differ in the last bit of a cosine; 15 decimals are the same with all of them.
-            values = np.array([round(0.5 * (1 - math.cos(2 * math.pi * k / f)), 15) for k in range(f)])
+            values = np.array([round(0.5 * (1 - math.cos(2 * math.pi * k / f)), 15) for k in m.tolist()])
         elif self.waveform == "tri":
             values = np.where(2 * m <= f, 2 * m / f, 2 - 2 * m / f)
         else:

@@ -35,6 +35,8 @@ class Verdict(IntEnum):
 _INTEGERS = (
     *("task", "min_interval", "first_offset", "offsets", "first_target"),
     *("peepholes", "forget_gate", "sigmoid_output", "learn_cell_state", "learn_cell_output", "frozen_weights"),
+    *("update_per_stream", "update_without_target", "update_when_wrong", "momentum_carried_over", "training_between_tests"),
+    *("first_spike_later", "input_at_start"),
     *("training_periods", "test_periods", "test_streams", "budget_training_streams", "budget_net_steps"),
 )
 _REALS = ("learning_rate", "momentum", "tolerance", "initial_noise")
@@ -70,7 +72,7 @@ class Population:
         offsets: list[int] = []
         targets: list[float] = []
         for record, condition in zip(records, conditions, strict=True):
-            task = condition.task
+            task, protocol = condition.task, condition.protocol
             values = {
                 "task": TASKS.index(task.name),
                 "min_interval": task.min_interval,
@@ -83,13 +85,20 @@ class Population:
                 "learn_cell_state": condition.initial_state in ("learned", "learned_cell_state", "noisy"),
                 "learn_cell_output": condition.initial_state in ("learned", "learned_cell_output", "noisy"),
                 "frozen_weights": condition.frozen_weights,
+                "update_per_stream": protocol.update == "stream",
+                "update_without_target": protocol.update_without_target,
+                "update_when_wrong": protocol.update_when_wrong,
+                "momentum_carried_over": protocol.momentum_carried_over,
+                "training_between_tests": protocol.training_between_tests and task.name != "nmsd",  # whose tests are one
+                "first_spike_later": task.first_spike_later,
+                "input_at_start": task.gts_input == "first_step",
                 "training_periods": task.training_periods,
                 "test_periods": task.test_periods,
                 "test_streams": task.test_streams,
                 "budget_training_streams": condition.budget.training_streams,
                 "budget_net_steps": condition.budget.net_steps,
-                "learning_rate": condition.protocol.learning_rate,
-                "momentum": condition.protocol.momentum,
+                "learning_rate": protocol.learning_rate * (2.0 * protocol.error_factor),
+                "momentum": protocol.momentum,
                 "tolerance": task.tolerance,
                 "initial_noise": condition.initial_noise * math.sqrt(3.0),  # of a uniform distribution with that deviation
             }

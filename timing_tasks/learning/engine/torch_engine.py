@@ -71,6 +71,13 @@ class _Run:
     learn_cell_state: Tensor
     learn_cell_output: Tensor
     frozen_weights: Tensor
+    update_per_stream: Tensor
+    update_without_target: Tensor
+    update_when_wrong: Tensor
+    momentum_carried_over: Tensor
+    training_between_tests: Tensor
+    first_spike_later: Tensor
+    input_at_start: Tensor
     training_periods: Tensor
     test_periods: Tensor
     test_streams: Tensor
@@ -87,6 +94,10 @@ class _Run:
             if not bool(active.any()):
                 break
             self._step(active)
+
+    def _length(self) -> Tensor:
+        """Steps of the present period."""
+        return self.min_interval + self.offset + torch.where(self.n.period == 0, self.first_spike_later, 0)
 
     def _draw(self, where: Tensor) -> None:
         """I(n) of the present period, for the replicas `where` one begins (see `tasks.streams.offsets`)."""
@@ -126,10 +137,11 @@ class _Run:
         peepholes, learns_s0, learns_y0 = self.peepholes == 1, self.learn_cell_state == 1, self.learn_cell_output == 1
 
         # The stream's next step.
-        length = self.min_interval + self.offset
+        length = self._length()
         at_end = n.step == length - 1
         value = self.offset.to(torch.float64)
-        x = torch.where(self.is_dense, torch.where(self.task == GTS, value, 0.0), at_end.to(torch.float64))
+        shown = (self.task == GTS) & ((self.input_at_start == 0) | (n.step == 0))
+        x = torch.where(self.is_dense, torch.where(shown, value, 0.0), at_end.to(torch.float64))
         waveform = self.all_targets[(self.first_target + self.min_interval - 1 - n.step).clamp(0, len(self.all_targets) - 1)]
         spike = at_end.to(torch.float64)
         d = torch.where(self.task == PFG, waveform, torch.where(self.task == GTS, spike, value))
@@ -170,6 +182,7 @@ class _Run:
             dim=1,
         )  # [replicas, TRACES]
         traces = (f * keep).unsqueeze(1) * n.traces + change
+        descends = training & (has_target | (self.update_without_target == 1)) & ~(wrong & (self.update_when_wrong == 0))
         at_k = error * slope
         at_s, at_o = at_k * w["w_kh"] * o, at_k * w["w_kh"] * s * o * (1 - o)
         downhill = torch.zeros_like(n.weights)
@@ -180,9 +193,11 @@ class _Run:
         for name, v in (("w_ox", x), ("w_oh", y_old), ("b_o", one), ("p_o", s_seen_new)):
             downhill[:, _AT[name]] = at_o * v
         downhill[:, _AT["w_kh"]], downhill[:, _AT["b_k"]] = at_k * y, at_k
-        deltas = self.momentum.unsqueeze(1) * n.deltas + self.learning_rate.unsqueeze(1) * downhill
-        n.deltas.copy_(torch.where(training.unsqueeze(1), deltas, n.deltas))
-        moving = training & (self.frozen_weights == 0)
+        # A change per stream sums up the stream's gradients in the deltas, to which the momentum is applied between streams.
+        momentum = torch.where(self.update_per_stream == 1, 1.0, self.momentum)
+        deltas = momentum.unsqueeze(1) * n.deltas + self.learning_rate.unsqueeze(1) * downhill
+        n.deltas.copy_(torch.where(descends.unsqueeze(1), deltas, n.deltas))
+        moving = descends & (self.frozen_weights == 0) & (self.update_per_stream == 0)
         n.weights.copy_(torch.where(moving.unsqueeze(1), n.weights + n.deltas, n.weights))
         n.traces.copy_(torch.where(training.unsqueeze(1), traces, 0.0))
         n.cell_state.copy_(torch.where(active, s, n.cell_state))
@@ -193,12 +208,12 @@ class _Run:
 
     def _follow(self, active: Tensor, training: Tensor, at_end: Tensor, wrong: Tensor, not_finite: Tensor) -> None:
         """Where the stream goes after a step (PAPER.md 3)."""
-        n = self.n
+        n, length = self.n, self._length()
         diverged = active & wrong & not_finite
         ok = active & ~diverged
         period_end = ok & at_end & ~wrong
         n.period += period_end
-        n.targets += torch.where(period_end, torch.where(self.is_dense, self.min_interval + self.offset, 1), 0)
+        n.targets += torch.where(period_end, torch.where(self.is_dense, length, 1), 0)
         n.step.copy_(torch.where(ok, torch.where(period_end, 0, n.step + 1), n.step))
         limit = torch.where(training, self.training_periods, self.test_periods)
         stream_end = ok & (wrong | (period_end & (n.period == limit)))
@@ -207,7 +222,11 @@ class _Run:
         n.training_size.copy_(torch.where(trained, n.period, n.training_size))
         n.test_size.copy_(torch.where(tested, n.period, n.test_size))
         n.training_streams += trained
-        n.test_stream.copy_(torch.where(trained, 0, n.test_stream + (tested & ~wrong)))
+        between = self.training_between_tests == 1
+        passed = torch.where(between & tested & wrong, 0, n.test_stream + (tested & ~wrong))
+        n.test_stream.copy_(torch.where(trained & ~between, 0, passed))
+        moved = trained & (self.update_per_stream == 1) & (self.frozen_weights == 0)
+        n.weights.copy_(torch.where(moved.unsqueeze(1), n.weights + n.deltas, n.weights))
         n.targets.copy_(torch.where(trained, 0, n.targets))
         solved = tested & ~wrong & (n.test_stream == self.test_streams)
         spent = (n.training_streams >= self.budget_training_streams) | (n.net_steps >= self.budget_net_steps)
@@ -216,7 +235,10 @@ class _Run:
             n.verdict.copy_(torch.where(where, int(verdict), n.verdict))
         finished = diverged | solved | unsolved
         goes_on = stream_end & ~finished
-        n.phase.copy_(torch.where(goes_on, torch.where(tested & wrong, 0, 1), n.phase))
+        trains = goes_on & tested & (wrong | between)
+        n.phase.copy_(torch.where(goes_on, torch.where(trains, 0, 1), n.phase))
+        carried = torch.where(self.update_per_stream == 1, self.momentum, 1.0) * self.momentum_carried_over
+        n.deltas.copy_(torch.where(trains.unsqueeze(1), carried.unsqueeze(1) * n.deltas, n.deltas))
         n.period.copy_(torch.where(goes_on, 0, n.period))
         n.step.copy_(torch.where(stream_end | finished, 0, n.step))
         for tensor in (n.cell_state, n.cell_output):
