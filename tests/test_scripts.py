@@ -109,6 +109,25 @@ def test_the_report_is_a_pure_function_of_the_rows(tmp_path: Path):
             assert content == (ROOT / "results" / path).read_bytes(), path
 
 
+def test_some_readings_of_the_paper_are_run_each_in_its_folder(tmp_path: Path):
+    script = [str(ROOT / "reproduce" / "protocols.py"), "output=o", *QUICK, "only=[as_printed,second_phase]"]
+    done = run(*script, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "o" / "table.md").read_text()
+    assert table.count("\n|") == 2 * 2 + 2
+    assert "PFG 10 cos |" in table
+    for name, protocol in (("as_printed", "printed"), ("second_phase", "exchanged_biases(first_phase=1 learning_rate=1e-4)")):
+        found = rows(tmp_path / "o" / name)
+        assert len(found) == 2 * 18
+        assert {row["protocol"] for row in found} == {protocol}
+    assert {row["readings"] for row in found if row["task"] == "pfg"} == {"first_phase=1"}
+    for override, key in (("protocol=printed", "protocol"), ("only=[best]", "only"), ("readings={}", "readings")):
+        done = run(script[0], "output=other", override, cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert key in done.stderr
+    assert not (tmp_path / "other").exists()
+
+
 def test_the_readmes_condition_command_runs(tmp_path: Path):
     text = (ROOT / "README.md").read_text()
     found = re.search(r"^python (reproduce/condition\.py(?:[^\n]*\\\n)*[^\n]*)", text, re.MULTILINE)
@@ -158,6 +177,9 @@ MISTAKES = [
     ("title=2002", "title", "a text"),
     ("protocol={learning_rate:0.1}", "protocol", "one of exchanged_biases, printed; single values"),
     ("protocol.name=printed", "protocol.name", "cannot be changed"),
+    ("protocol.update=never", "protocol.update", "step or stream"),
+    ("protocol.first_phase=2", "protocol.first_phase", "from 0 to 1"),
+    ("protocol.update_when_wrong=maybe", "protocol.update_when_wrong", "true or false"),
     ("task=null", "task", "gts, msd"),
     ("output=???", "output", "output"),
     ("output=${nope}", "nope", "nope"),

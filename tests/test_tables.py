@@ -9,6 +9,7 @@ from timing_tasks.tables import markdown, show
 from timing_tasks.tables.cells import asked
 from timing_tasks.tables.comparison import comparison
 from timing_tasks.tables.pairs import initial_states, variants
+from timing_tasks.tables.readings import readings
 
 PAPERS = {
     **{"forget_gate": "true", "output_activation": "sigmoid", "tolerance": "0.49", "protocol": "p"},
@@ -140,3 +141,19 @@ def test_a_learned_state_is_set_against_the_zero_state():
     assert lines[1]["ratio (95%), pairs"] == "0.25 (0.25–0.25), 2"
     assert float(lines[1]["rate ratio (95%)"].split()[0]) > 1
     assert (lines[2]["ratio (95%), pairs"], lines[0]["rate ratio (95%)"], lines[0]["p (log-rank)"]) == ("", "", "")
+
+
+def test_readings_are_marked_by_what_comes_out_as_published(published: list[Published]):
+    runs = {
+        "good": rows("false", "150000", "170000", "160000") + rows("true", "120000", "130000", "125000"),
+        "bad": rows("false", "15000", "17000", "16000") + rows("true", "9000000", "9000000", status="unsolved"),
+    }
+    table = readings("T", runs, published)
+    assert table.header == ("reading", "net", "NMSD 10 {0,1}", "=, ≠")
+    assert table.lines == (
+        ("good", "LSTM", "3/3 1.00 =", "1, 0"),
+        ("", "peephole", "3/3 1.00 =", "1, 0"),
+        ("bad", "LSTM", "3/3 0.10 ≠", "0, 1"),
+        ("", "peephole", "0/2 ?", "0, 0"),
+    )
+    assert "recalled" in markdown(table)

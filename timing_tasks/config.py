@@ -18,6 +18,7 @@ from timing_tasks.condition import INITIAL_STATES, Budget, Condition, Protocol, 
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.engine import available
 from timing_tasks.tasks import TASKS, Task
+from timing_tasks.tasks.task import USUAL_TOLERANCE
 
 _NET = ("peepholes", "forget_gate", "output_activation", "initial_state")
 _READINGS = tuple(field.name for field in fields(Protocol) if field.name != "name")
@@ -179,6 +180,7 @@ def _task(values: dict[str, Any]) -> Task:
     for key in sorted(allowed - {"tolerance"}):
         if key not in values:
             raise ConfigurationError(f"task.{key}", None, f"needed for {name}")
+    values.setdefault("tolerance", USUAL_TOLERANCE[name])
     if name == "pfg":
         return Task(name=name, min_interval=values.pop("period"), **values)
     offsets = values.pop("offsets")
