@@ -92,7 +92,7 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
     population = Population.of(experiment.conditions, missing, experiment.seed)
     module = OnlineModule(population, engine)
     checkpoints = Checkpoints(folder.checkpoints)
-    writer = RowWriter(folder, lambda index, state: _row(population, index, state, engine.name))
+    writer = RowWriter(folder, lambda index, state: row_of(population, index, state, engine.name))
     logger = TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -121,7 +121,8 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
     writer.write(module)  # replicas that a checkpoint knew as finished, but a kill kept from the rows
 
 
-def _row(population: Population, index: int, state: State, engine: str) -> Row:
+def row_of(population: Population, index: int, state: State, engine: str) -> Row:
+    """The row of a replica, as its state says; `engine` is the name of the engine that trained it."""
     from timing_tasks.learning.engine import Verdict
 
     verdict = Verdict(int(state.verdict[index]))
@@ -148,7 +149,7 @@ def _keys(experiment: Experiment) -> dict[tuple[str, ...], tuple[int, int]]:
     places = [(c, r) for c in range(len(experiment.conditions)) for r in range(experiment.replicas)]
     population = Population.of(experiment.conditions, places, experiment.seed)
     state = State.blank(len(population))
-    return {_row(population, index, state, "").replica_key: place for index, place in enumerate(places)}
+    return {row_of(population, index, state, "").replica_key: place for index, place in enumerate(places)}
 
 
 @functools.cache

@@ -8,7 +8,23 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-_WORDS = ("task", "reading", "I(n)", "asked", "shape", "net", "learned", "start", "engine", "first", "second", "against the paper")
+_WORDS = (
+    "folder",
+    "condition",
+    "again",
+    "task",
+    "reading",
+    "I(n)",
+    "asked",
+    "shape",
+    "net",
+    "learned",
+    "start",
+    "engine",
+    "first",
+    "second",
+    "against the paper",
+)
 
 
 @dataclass(frozen=True)
