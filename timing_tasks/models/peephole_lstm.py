@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from timing_tasks.models import native_recurrence, recurrence
 from timing_tasks.models.initial_state import NAMES
-from timing_tasks.models.recurrence import ACTIVATIONS, Weights, run
+from timing_tasks.models.recurrence import ACTIVATIONS, Weights
 
 GATES = ("input", "forget", "output")
 
@@ -147,9 +148,9 @@ class PeepholeLSTM(nn.Module):
             layout = "batch, time" if self.batch_first else "time, batch"
             with_batch, without = (", ".join(map(str, (*axis, some, self.input_size))) for some in (layout, "time"))
             raise ValueError(f"input of shape {tuple(input.shape)}: expected ({with_batch}), or ({without}) without a batch")
-        x = input if batched else input.unsqueeze(-2)
-        x = x.transpose(-3, -2) if batched and self.batch_first else x  # (..., T, N, input_size)
-        batch = (x.size(-2),) if batched else ()
+        batch_first = self.batch_first and batched
+        x = input if batched else input.unsqueeze(-2)  # (..., T, N, input_size) or, with batch_first, (..., N, T, input_size)
+        batch = (x.size(-3 if batch_first else -2),) if batched else ()
         if hx is None:
             hx = self.initial_state(*batch or (None,), context)
         expected = (*axis, 1, *batch, self.hidden_size)
@@ -158,10 +159,10 @@ class PeepholeLSTM(nn.Module):
                 raise ValueError(f"{name}0 of shape {tuple(state.shape)}: expected {expected}")
         h, c = (state.squeeze(len(axis)) if batched else state for state in hx)  # (..., N, hidden_size) each
         weights = Weights(self.weight_ih, self.weight_hh, self.bias, self.weight_peephole)
-        output, h, c = run(x, h, c, weights, self.activation, self.truncated)
+        run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
+        output, h, c = run(x, h, c, weights, self.activation, self.truncated, batch_first)
         if not batched:
             return output.squeeze(-2), (h, c)
-        output = output.transpose(-3, -2) if self.batch_first else output
         return output, (h.unsqueeze(len(axis)), c.unsqueeze(len(axis)))
 
     def extra_repr(self) -> str:

@@ -22,29 +22,33 @@ class Weights(NamedTuple):
     peephole: Tensor | None  # (..., 3, H), rows p_i, p_f, p_o
 
 
-def run(x: Tensor, h: Tensor, c: Tensor, weights: Weights, activation: str, truncated: bool) -> tuple[Tensor, Tensor, Tensor]:
+def run(
+    x: Tensor, h: Tensor, c: Tensor, weights: Weights, activation: str, truncated: bool, batch_first: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     """Run a sequence.
 
     Args:
-        x: (..., T, N, I).
+        x: (..., T, N, I), or (..., N, T, I) with `batch_first`.
         h: before the first step, (..., N, H).
         c: likewise.
         weights: see `Weights`.
         activation: one of ACTIVATIONS.
         truncated: cut the gradient as the paper does.
+        batch_first: the order of time and batch in x and the result.
 
     Returns:
-        h of every step (..., T, N, H), and the last h and c.
+        h of every step (..., T, N, H), or (..., N, T, H), and the last h and c.
     """
+    time = -2 if batch_first else -3
     net = x.flatten(-3, -2) @ weights.ih.mT  # (..., T * N, 4H)
     if weights.bias is not None:
         net = net + weights.bias.unsqueeze(-2)
-    net_x = net.reshape(x.shape[:-1] + net.shape[-1:])  # (..., T, N, 4H)
+    net_x = net.reshape(x.shape[:-1] + net.shape[-1:])  # (..., T, N, 4H) or (..., N, T, 4H)
     outputs = []
-    for t, net_t in enumerate(net_x.unbind(-3)):
+    for t, net_t in enumerate(net_x.unbind(time)):
         h, c = step(net_t, h, c, weights, activation, truncated, first=t == 0)
         outputs.append(h)
-    return torch.stack(outputs, dim=-3) if outputs else net_x.new_zeros(net_x.shape[:-1] + h.shape[-1:]), h, c
+    return torch.stack(outputs, dim=time) if outputs else net_x.new_zeros(x.shape[:-1] + h.shape[-1:]), h, c
 
 
 def step(
