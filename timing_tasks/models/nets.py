@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from timing_tasks.condition import Condition
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.model import Model
+from timing_tasks.models import native_recurrence, recurrence
 from timing_tasks.models.initial_state import InitialState, Learned, Zero
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
-from timing_tasks.models.recurrence import Weights, run
+from timing_tasks.models.recurrence import Weights
 from timing_tasks.models.weights import flattened, set_initial_weights
 
 _PROBE = (2, 5, 1)  # batch, time, features
@@ -103,10 +104,11 @@ def side_by_side(nets: Sequence[Net], x: Tensor, noise: Tensor | None = None) ->
     weights = Weights(*(None if w[0] is None else torch.stack(w) for w in zip(*map(_weights, nets), strict=True)))  # type: ignore[arg-type]
     peephole = first.layer if isinstance(first.layer, PeepholeLSTM) else None
     activation, truncated = (peephole.activation, peephole.truncated) if peephole else ("tanh", False)
-    hidden, _, _ = run(x.transpose(1, 2), h, c, weights, activation, truncated)  # (R, T, N, H)
+    run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
+    hidden, _, _ = run(x, h, c, weights, activation, truncated, batch_first=True)  # (R, N, T, H)
     rows = torch.stack([net.output.weight for net in nets]).unsqueeze(1)  # (R, 1, 1, H)
-    z = (hidden * rows).sum(-1) + torch.stack([net.output.bias for net in nets]).unsqueeze(1)  # (R, T, N)
-    return _squash(z.transpose(1, 2), first.output_activation)
+    z = (hidden * rows).sum(-1) + torch.stack([net.output.bias for net in nets]).unsqueeze(1)  # (R, N, T)
+    return _squash(z, first.output_activation)
 
 
 def _squash(z: Tensor, output_activation: str) -> Tensor:
