@@ -19,7 +19,7 @@ from timing_tasks.condition import Budget, Condition, Protocol
 from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.learning.engine import available
 from timing_tasks.model import PEEPHOLE_LSTM, Model
-from timing_tasks.recipe import BPTT
+from timing_tasks.recipe import BPTT, Recipe
 from timing_tasks.tasks import TASKS, Task
 
 _NET = ("peepholes", "forget_gate", "output_activation", "initial_state", "recipe", "model")
@@ -146,7 +146,7 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
         Condition(
             task=task,
             protocol=_protocol(values["protocol"], task),
-            budget=_budget(values["budget"], task),
+            budget=_budget(values["budget"], task, recipe),
             peepholes=peepholes,
             forget_gate=forget_gate,
             output_activation=_output_activation(net["output_activation"], task),
@@ -205,13 +205,17 @@ def _protocol(values: Mapping[str, Any], task: Task) -> Protocol:
     return Protocol(name=str(values.get("changed") or values["name"]), **numbers)
 
 
-def _budget(values: Mapping[str, Any], task: Task) -> Budget:
+def _budget(values: Mapping[str, Any], task: Task, recipe: Recipe) -> Budget:
+    """A limit may be one number, one for each recipe, and either may be one for each task."""
+    kind = "bptt" if isinstance(recipe, BPTT) else "online"
     for key in values:
         if key not in ("name", "training_streams", "net_steps"):
             raise ConfigurationError(f"budget.{key}", values[key], "no such key; there are training_streams and net_steps")
-    return Budget(
-        *(variants.by_task(values[key], f"budget.{key}", task) for key in ("training_streams", "net_steps")),
-    )
+    limits = {key: values[key] for key in ("training_streams", "net_steps")}
+    for key, value in limits.items():
+        if isinstance(value, dict) and kind in value:
+            limits[key] = value[kind]
+    return Budget(**{key: variants.by_task(value, f"budget.{key}", task) for key, value in limits.items()})
 
 
 def _output_activation(value: Any, task: Task) -> str:
