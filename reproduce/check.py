@@ -9,8 +9,7 @@ from rich.progress import Progress
 
 from timing_tasks import app
 from timing_tasks.check import again, differing, sample
-from timing_tasks.condition import check_whole
-from timing_tasks.errors import ConfigurationError
+from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.learning.engine import create
 from timing_tasks.tables import Table, show
 

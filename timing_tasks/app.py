@@ -141,9 +141,14 @@ def _with_default_output(config: DictConfig, repository: Path) -> DictConfig:
 
 
 def _named_changes(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """A protocol that an override has changed says so in its name: no row passes for one of the plain protocol."""
-    changes = [o.removeprefix("protocol.") for o in overrides if o.startswith("protocol.")]
-    if changes:
-        OmegaConf.set_struct(config, False)
-        config.protocol.changed = f"{config.protocol.name}({' '.join(sorted(changes))})"
+    """What an override has changed of a protocol or a recipe stands in its name: no row passes for one of the plain kind."""
+
+    def changes(group: str) -> str:
+        return " ".join(sorted(o.removeprefix(f"{group}.") for o in overrides if o.startswith(f"{group}.")))
+
+    OmegaConf.set_struct(config, False)
+    if changes("protocol"):
+        config.protocol.changed = f"{config.protocol.name}({changes('protocol')})"
+    if changes("recipe"):
+        config.recipe.changes = changes("recipe")
     return config

@@ -14,7 +14,8 @@ import timing_tasks
 from timing_tasks.condition import Budget, Condition, Protocol
 from timing_tasks.errors import ResultsError
 from timing_tasks.experiment import row_of
-from timing_tasks.learning.engine import Engine, Population, State, Verdict
+from timing_tasks.learning.engine import Engine, Population
+from timing_tasks.learning.online import OnlineModule
 from timing_tasks.results import COLUMNS, Row, read_rows
 from timing_tasks.tasks import Task
 
@@ -54,7 +55,8 @@ def sample(results: Path, count: int, most_net_steps: int, seed: int) -> list[Sa
             raise ResultsError(
                 f"{path.parent}: rows of version {version}; this is {timing_tasks.__version__}, which others need not match"
             )
-        known = {tuple(c.columns.values()): c for c in map(condition_of, conditions.values())}
+        online = [condition_of(description) for description in conditions.values() if "recipe" not in description]
+        known = {tuple(condition.columns.values()): condition for condition in online}
         folder = str(path.parent.relative_to(results))
         everything += [
             Sampled(folder, row, known[row.condition])
@@ -68,7 +70,7 @@ def sample(results: Path, count: int, most_net_steps: int, seed: int) -> list[Sa
 
 
 def condition_of(description: Mapping[str, Any]) -> Condition:
-    """The condition that a `run.json` describes."""
+    """The condition, of the online recipe, that a `run.json` describes."""
     values = dict(description)
     task = dict(values.pop("task"))
     task["offsets"] = tuple(task.get("offsets", ()))
@@ -85,14 +87,17 @@ def again(sampled: Sequence[Sampled], engine: Engine, progress: Callable[[float]
         engine: who trains them.
         progress: told, now and then, which part of the net-steps is done.
     """
-    conditions = list(dict.fromkeys(one.condition for one in sampled))
+    conditions: list[Condition] = []
+    for one in sampled:
+        if one.condition not in conditions:
+            conditions.append(one.condition)
     people = Population.of(conditions, [(conditions.index(one.condition), int(one.row.replica)) for one in sampled], seed=0)
     people = replace(people, seed=np.array([int(one.row.seed) for one in sampled], dtype=np.int64))
-    state, total = State.initial(people), sum(int(one.row.net_steps) for one in sampled)
-    while bool((state.verdict == Verdict.RUNNING).any()):
-        engine.run(people, state, _CHUNK)
-        progress(min(1.0, int(state.net_steps.sum()) / total))
-    return [row_of(people, index, state, engine.name) for index in range(len(people))]
+    module, total = OnlineModule(people, engine), sum(int(one.row.net_steps) for one in sampled)
+    while not module.is_finished:
+        engine.run(people, module.state, _CHUNK)
+        progress(min(1.0, int(module.state.net_steps.sum()) / total))
+    return [row_of(module, index) for index in range(len(people))]
 
 
 def differing(one: Row, other: Row) -> list[str]:

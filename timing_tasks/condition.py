@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
-from timing_tasks.errors import ConfigurationError
+from timing_tasks.errors import ConfigurationError, check_number, check_whole
+from timing_tasks.model import PEEPHOLE_LSTM, Model
+from timing_tasks.recipe import BPTT, ONLINE, Recipe
 from timing_tasks.tasks.task import INPUTS_SHOWN, Task
 
 INITIAL_STATES = ("zero", "learned", "learned_cell_state", "learned_cell_output", "noisy")
 OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
-RECIPES = ("online",)
 UPDATES = ("step", "stream")
 
 
@@ -104,10 +104,11 @@ class Condition:
         output_activation: `sigmoid` or `identity`.
         initial_state: `zero`; `learned`, both s(0) and y(0); `learned_cell_state` or `learned_cell_output`, one of them, the
             other zero; `noisy`, both learned and with noise added in training, none in a test.
-        recipe: `online`, the paper's learning rule.
+        recipe: how it learns.
         protocol: the reading of the paper.
         budget: when a net is given up.
         initial_noise: the standard deviation of the noise of `noisy`, which is uniform; 0 for the others.
+        model: the net; the online recipe knows the paper's alone.
     """
 
     task: Task
@@ -117,8 +118,9 @@ class Condition:
     forget_gate: bool = True
     output_activation: str = "sigmoid"
     initial_state: str = "zero"
-    recipe: str = "online"
+    recipe: Recipe = ONLINE
     initial_noise: float = 0.0
+    model: Model = PEEPHOLE_LSTM
     frozen_weights: bool = field(default=False, repr=False)  # sum up gradients, for tests and studies; never from a config
 
     def __post_init__(self) -> None:
@@ -126,7 +128,6 @@ class Condition:
         for key, value, allowed in (
             ("output_activation", self.output_activation, OUTPUT_ACTIVATIONS),
             ("initial_state", self.initial_state, INITIAL_STATES),
-            ("recipe", self.recipe, RECIPES),
         ):
             if value not in allowed:
                 raise ConfigurationError(key, value, " or ".join(allowed))
@@ -136,6 +137,15 @@ class Condition:
         for key in ("peepholes", "forget_gate"):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(key, getattr(self, key), "true or false")
+        if not isinstance(self.recipe, BPTT) and self.model != PEEPHOLE_LSTM:
+            raise ConfigurationError("model", str(self.model), f"{PEEPHOLE_LSTM}, the paper's net, for the online recipe")
+        if self.model.name != "peephole_lstm" and (self.peepholes or not self.forget_gate):
+            raise ConfigurationError("peepholes", self.peepholes, f"false, and forget_gate=true, for the model {self.model}")
+        if self.initial_state not in self.model.initial_states:
+            possible = " or ".join(self.model.initial_states)
+            raise ConfigurationError("initial_state", self.initial_state, f"{possible} for the model {self.model}")
+        if isinstance(self.recipe, BPTT) and self.recipe.truncated and not self.model.has_cells:
+            raise ConfigurationError("recipe.truncated", True, f"false for the model {self.model}, which has no cells")
 
     @property
     def columns(self) -> dict[str, str]:
@@ -147,30 +157,18 @@ class Condition:
             "waveform": self.task.waveform,
             "peepholes": str(self.peepholes).lower(),
             "initial_state": self.initial_state + (f" {self.initial_noise}" if self.initial_noise else ""),
-            "recipe": self.recipe,
+            "recipe": self.recipe.name,
             "protocol": self.protocol.name,
             "forget_gate": str(self.forget_gate).lower(),
             "output_activation": self.output_activation,
             "tolerance": repr(float(self.task.tolerance)),
-            "model": "peephole_lstm 1",
+            "model": str(self.model),
             "readings": self.task.readings,
         }
 
     def __str__(self) -> str:
         """Short, for messages and TensorBoard."""
-        net = "peephole LSTM" if self.peepholes else "LSTM"
+        net = ("peephole LSTM" if self.peepholes else "LSTM") if self.model == PEEPHOLE_LSTM else str(self.model)
+        recipe = "" if self.recipe == ONLINE else f", {self.recipe.name}"
         state = "" if self.initial_state == "zero" else f", {self.columns['initial_state'].replace('_', ' ')}"
-        return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state
-
-
-def check_number(key: str, value: object, allowed: str, holds: object) -> None:
-    """Raise ConfigurationError unless the value is a finite number for which `holds` holds."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not holds(value):  # type: ignore[operator]
-        raise ConfigurationError(key, value, allowed)
-
-
-def check_whole(key: str, value: object, least: int, most: int) -> None:
-    """Raise ConfigurationError unless the value is a whole number from `least` to `most`."""
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ConfigurationError(key, value, f"a whole number from {least} to {most}")
+        return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state + recipe

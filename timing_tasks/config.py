@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import timing_tasks
-from timing_tasks.condition import INITIAL_STATES, Budget, Condition, Protocol, check_whole
-from timing_tasks.errors import ConfigurationError
+from timing_tasks import variants
+from timing_tasks.condition import Budget, Condition, Protocol
+from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.learning.engine import available
+from timing_tasks.model import PEEPHOLE_LSTM, Model
+from timing_tasks.recipe import BPTT, Recipe
 from timing_tasks.tasks import TASKS, Task
 from timing_tasks.tasks.task import USUAL_TOLERANCE
 
-_NET = ("peepholes", "forget_gate", "output_activation", "initial_state")
+_NET = ("peepholes", "forget_gate", "output_activation", "initial_state", "recipe", "model")
 _READINGS = tuple(field.name for field in fields(Protocol) if field.name != "name")
 _STREAM_READINGS = {"first_spike_later": ("nmsd", "msd", "gts"), "first_phase": ("pfg",), "gts_input": ("gts",)}  # and whose
 
@@ -78,7 +81,11 @@ def describe(conditions: Sequence[Condition]) -> dict[str, object]:
 
 def _chosen(value: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
-    mine = {field.name: getattr(value, field.name) for field in fields(value) if getattr(value, field.name) != field.default}
+    mine = {field.name: getattr(value, field.name) for field in fields(value)}
+    for field in fields(value):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if mine[field.name] == default:
+            del mine[field.name]
     return {name: _chosen(field) if is_dataclass(field) else field for name, field in mine.items()}
 
 
@@ -108,6 +115,7 @@ def experiment(config: DictConfig) -> Experiment:
     if trainer["accelerator"] != "cpu":
         raise ConfigurationError("trainer.accelerator", trainer["accelerator"], "cpu")
     check_whole("trainer.devices", trainer["devices"], 1, 1)
+    _try_out(conditions)
     engine = available(engine)  # last: it may warn
     return Experiment(
         name=values["name"],
@@ -124,49 +132,57 @@ def experiment(config: DictConfig) -> Experiment:
     )
 
 
+def _try_out(conditions: Sequence[Condition]) -> None:
+    """Raise ConfigurationError for an optimiser or a module that cannot be made."""
+    learners = [condition for condition in conditions if isinstance(condition.recipe, BPTT)]
+    if learners:
+        from timing_tasks.learning import optimizers
+        from timing_tasks.models.nets import create
+
+        optimizers.check([condition.recipe for condition in learners if isinstance(condition.recipe, BPTT)])
+        for condition in learners:
+            create(condition, 0, 0)
+
+
 def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:
     """The nets of one task; what the entry itself says of them goes before what the experiment says."""
     net = {key: entry.get(key, values[key]) for key in _NET}
-    initial_states, noise = _initial_states(net["initial_state"]), values["initial_state"]["noise"]
-    if noise != 0 and "noisy" not in initial_states:
+    states, noise = variants.initial_states(net["initial_state"]), values["initial_state"]["noise"]
+    if noise != 0 and "noisy" not in states:
         raise ConfigurationError("initial_state.noise", noise, "0 unless the initial state is noisy")
     plain = _task({key: value for key, value in entry.items() if key not in _NET})
     protocol = _protocol(values["protocol"], plain)
     task = _as_read(plain, protocol)
+    recipes = variants.recipes(net["recipe"], values["recipe"], task)
+    models = variants.models(net["model"], values["model"])
+    learners = [(recipe, model) for recipe in recipes for model in models if variants.can_train(recipe, model)]
     return [
         Condition(
             task=task,
             protocol=protocol,
-            budget=_budget(values["budget"], task),
+            budget=_budget(values["budget"], task, recipe),
             peepholes=peepholes,
             forget_gate=forget_gate,
             output_activation=_output_activation(net["output_activation"], task),
             initial_state=initial_state,
-            recipe=values["recipe"]["name"],
+            recipe=recipe,
             initial_noise=noise if initial_state == "noisy" else 0.0,
+            model=model,
         )
-        for initial_state in initial_states
-        for forget_gate in _switch("forget_gate", net["forget_gate"])
-        for peepholes in _switch("peepholes", net["peepholes"])
+        for recipe, model in learners or [(recipes[0], models[0])]  # if there is none, the condition says why
+        for initial_state in states
+        for forget_gate, peepholes in _switches(net, model)
     ]
 
 
-def _initial_states(value: Any) -> list[str]:
-    """The names of a group's option, or those that an entry lists."""
-    names = value["name"] if isinstance(value, dict) else value
-    names = names if isinstance(names, list) else [names]
-    for name in names or [None]:
-        if name not in INITIAL_STATES:
-            raise ConfigurationError("initial_state", name, f"one of {', '.join(INITIAL_STATES)}")
-    return names
-
-
-def _switch(key: str, value: Any) -> list[bool]:
-    """True, false, or a list of both."""
-    values = value if isinstance(value, list) else [value]
-    if not values or any(not isinstance(v, bool) for v in values) or len(set(values)) < len(values):
-        raise ConfigurationError(key, value, "true, false or [true,false]")
-    return values
+def _switches(net: Mapping[str, Any], model: Model) -> list[tuple[bool, bool]]:
+    """With a forget gate or not, with peepholes or not; for other layers than the paper's there is nothing to switch."""
+    both = [
+        (forget_gate, peepholes)
+        for forget_gate in variants.switch("forget_gate", net["forget_gate"])
+        for peepholes in variants.switch("peepholes", net["peepholes"])
+    ]
+    return both if model.name == PEEPHOLE_LSTM.name else [(True, False)]
 
 
 def _task(values: dict[str, Any]) -> Task:
@@ -198,17 +214,8 @@ def _check_protocol_keys(values: Mapping[str, Any]) -> None:
             )
 
 
-def _by_task(value: Any, key: str, task: Task) -> Any:
-    """A value, or the task's own where it is given by task."""
-    if not isinstance(value, dict):
-        return value
-    if task.name not in value:
-        raise ConfigurationError(key, value, f"a number, or one for each task; {task.name} is missing")
-    return value[task.name]
-
-
 def _protocol(values: Mapping[str, Any], task: Task) -> Protocol:
-    readings = {key: _by_task(values[key], f"protocol.{key}", task) for key in _READINGS}
+    readings = {key: variants.by_task(values[key], f"protocol.{key}", task) for key in _READINGS}
     for key in ("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias", "error_factor"):
         if isinstance(readings[key], int) and not isinstance(readings[key], bool):
             readings[key] = float(readings[key])
@@ -220,13 +227,17 @@ def _as_read(task: Task, protocol: Protocol) -> Task:
     return replace(task, **{key: getattr(protocol, key) for key, names in _STREAM_READINGS.items() if task.name in names})
 
 
-def _budget(values: Mapping[str, Any], task: Task) -> Budget:
+def _budget(values: Mapping[str, Any], task: Task, recipe: Recipe) -> Budget:
+    """A limit may be one number, one for each recipe, and either may be one for each task."""
+    kind = "bptt" if isinstance(recipe, BPTT) else "online"
     for key in values:
         if key not in ("name", "training_streams", "net_steps"):
             raise ConfigurationError(f"budget.{key}", values[key], "no such key; there are training_streams and net_steps")
-    return Budget(
-        *(_by_task(values[key], f"budget.{key}", task) for key in ("training_streams", "net_steps")),
-    )
+    limits = {key: values[key] for key in ("training_streams", "net_steps")}
+    for key, value in limits.items():
+        if isinstance(value, dict) and kind in value:
+            limits[key] = value[kind]
+    return Budget(**{key: variants.by_task(value, f"budget.{key}", task) for key, value in limits.items()})
 
 
 def _output_activation(value: Any, task: Task) -> str:

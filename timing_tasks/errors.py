@@ -1,5 +1,8 @@
 """What goes wrong by the user's hand: one line that names the key, the value and what is allowed."""
 
+import math
+from collections.abc import Callable
+
 
 class UserError(Exception):
     """A mistake that the user can mend; the message is one line and stands for itself."""
@@ -22,3 +25,16 @@ class NothingToDrawError(UserError):
 
 class ResultsError(UserError):
     """A results folder that cannot be used as it is."""
+
+
+def check_number(key: str, value: object, allowed: str, holds: Callable[[float], bool]) -> None:
+    """Raise ConfigurationError unless the value is a finite number for which `holds` holds."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not holds(value):  # type: ignore[arg-type]
+        raise ConfigurationError(key, value, allowed)
+
+
+def check_whole(key: str, value: object, least: int, most: int) -> None:
+    """Raise ConfigurationError unless the value is a whole number from `least` to `most`."""
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ConfigurationError(key, value, f"a whole number from {least} to {most}")

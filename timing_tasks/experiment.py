@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import timing_tasks
 from timing_tasks.config import Experiment
 from timing_tasks.errors import ResultsError
-from timing_tasks.results import ResultsFolder, Row, write_whole
+from timing_tasks.recipe import BPTT, Recipe
+from timing_tasks.results import CONDITION_COLUMNS, ResultsFolder, Row, write_whole
 
 if TYPE_CHECKING:
-    from timing_tasks.learning.engine import Population, State
+    from timing_tasks.data import TimingDataModule
+    from timing_tasks.learning.module import PopulationModule
 
 
 def run(
@@ -43,7 +45,7 @@ def run(
         everything = _run_missing(experiment, folder, keys, announce)
     else:
         announce(f"rows: {folder.rows_path}")
-    place = {tuple(condition.columns.values()): c for c, condition in enumerate(experiment.conditions)}
+    place = {tuple(condition.columns[name] for name in CONDITION_COLUMNS): c for c, condition in enumerate(experiment.conditions)}
     mine = [row for row in everything if row.condition in place]
     mine.sort(key=lambda row: (place[row.condition], row.order))
     if render is not None:
@@ -78,21 +80,41 @@ def _run_missing(
 
 
 def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, str]]) -> None:
-    """Train the replicas at the places `missing`; `before` has condition and status of those that are finished already."""
+    """Train the replicas at the places `missing`, one recipe after the other.
+
+    `before` has condition and status of those that are finished already.
+    """
+    from timing_tasks.data import TimingDataModule
+    from timing_tasks.learning.bptt import BPTTModule
+    from timing_tasks.learning.engine import Population, create
+    from timing_tasks.learning.online import OnlineModule
+
+    for kind in (Recipe, BPTT):
+        places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is kind]
+        if not places:
+            continue
+        population = Population.of(experiment.conditions, places, experiment.seed)
+        data = TimingDataModule(population)
+        module: PopulationModule
+        if kind is BPTT:
+            module = BPTTModule(population, data)
+        else:
+            module = OnlineModule(population, create(experiment.engine, experiment.threads))
+        _fit(experiment, folder, module, data, before)
+
+
+def _fit(
+    experiment: Experiment, folder: ResultsFolder, module: PopulationModule, data: TimingDataModule, before: list[tuple[int, str]]
+) -> None:
+    """Train what one module holds, from the last checkpoint on."""
     import lightning as L
     from lightning.pytorch.loggers import TensorBoardLogger
 
-    from timing_tasks.data import TimingDataModule
     from timing_tasks.learning.callbacks import Checkpoints, PopulationProgress, RowWriter, TensorBoardCurves
-    from timing_tasks.learning.engine import Population, create
-    from timing_tasks.learning.online import OnlineModule
     from timing_tasks.learning.pictures import TensorBoardPictures
 
-    engine = create(experiment.engine, experiment.threads)
-    population = Population.of(experiment.conditions, missing, experiment.seed)
-    module = OnlineModule(population, engine)
-    checkpoints = Checkpoints(folder.checkpoints)
-    writer = RowWriter(folder, lambda index, state: row_of(population, index, state, engine.name))
+    checkpoints = Checkpoints(folder.checkpoints / type(module).__name__)
+    writer = RowWriter(folder, row_of)
     logger = TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -115,16 +137,17 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
             default_root_dir=str(folder.path),
         )
         try:
-            trainer.fit(module, TimingDataModule(population), ckpt_path=checkpoints.latest())
+            trainer.fit(module, data, ckpt_path=checkpoints.latest())
         except SystemExit:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from None
     writer.write(module)  # replicas that a checkpoint knew as finished, but a kill kept from the rows
 
 
-def row_of(population: Population, index: int, state: State, engine: str) -> Row:
-    """The row of a replica, as its state says; `engine` is the name of the engine that trained it."""
+def row_of(module: PopulationModule, index: int) -> Row:
+    """The row of a replica, as the module's state says."""
     from timing_tasks.learning.engine import Verdict
 
+    population, state = module.population, module.state
     verdict = Verdict(int(state.verdict[index]))
     return Row(
         **population.condition_of(index).columns,
@@ -134,22 +157,21 @@ def row_of(population: Population, index: int, state: State, engine: str) -> Row
         training_streams=str(int(state.training_streams[index])),
         rmse=repr(state.root_mean_square_error(index)) if verdict == Verdict.SOLVED else "",
         net_steps=str(int(state.net_steps[index])),
-        engine=engine,
+        engine=module.engine_name,
         version=timing_tasks.__version__,
         commit=commit(),
         test_size=str(int(state.test_size[index])),
-        weights=" ".join(map(repr, state.weights[index].tolist())),
+        weights=" ".join(map(repr, module.weights(index).tolist())),
     )
 
 
 def _keys(experiment: Experiment) -> dict[tuple[str, ...], tuple[int, int]]:
     """The `Row.replica_key` of every replica of an experiment, in the table's order, and where it is: condition, number."""
-    from timing_tasks.learning.engine import Population, State
-
-    places = [(c, r) for c in range(len(experiment.conditions)) for r in range(experiment.replicas)]
-    population = Population.of(experiment.conditions, places, experiment.seed)
-    state = State.blank(len(population))
-    return {row_of(population, index, state, "").replica_key: place for index, place in enumerate(places)}
+    return {
+        (*(condition.columns[name] for name in CONDITION_COLUMNS), str(experiment.seed), str(replica)): (c, replica)
+        for c, condition in enumerate(experiment.conditions)
+        for replica in range(experiment.replicas)
+    }
 
 
 @functools.cache

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from scipy import stats
 
+from timing_tasks.model import PEEPHOLE_LSTM
 from timing_tasks.results import Row
 from timing_tasks.statistics import Summary
 
@@ -72,7 +73,7 @@ class Published:
 
     def is_of(self, row: Row) -> bool:
         """Whether the paper means the row's condition."""
-        return (row.initial_state, row.recipe) == ("zero", "online") and all(
+        return (row.initial_state, row.recipe, row.model) == ("zero", "online", str(PEEPHOLE_LSTM)) and all(
             getattr(self, name) == getattr(row, name) for name in _CONDITION
         )
 

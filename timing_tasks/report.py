@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 
 from timing_tasks import experiment
+from timing_tasks.condition import Condition
 from timing_tasks.config import experiment as checked
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.published import Published, read_published
 from timing_tasks.results import Row, write_whole
+from timing_tasks.seconds import read_seconds
 from timing_tasks.tables import Table, markdown, show
 from timing_tasks.tables.cells import title_of
 from timing_tasks.tables.comparison import comparison
+from timing_tasks.tables.horizon import horizon
 from timing_tasks.tables.pairs import initial_states, test_time, variants
+from timing_tasks.tables.recipes import recipes, summary
 
 _WIDTH = 150  # of the widest table; narrower terminals wrap its lines
 
-TABLES: dict[str, Callable[[str, Sequence[Row], Sequence[Published]], Table | None]] = {
-    "comparison": comparison,
-    "variants": lambda title, rows, _: variants(f"{title}: net against net", rows),
-    "initial_states": lambda title, rows, _: initial_states(title, rows),
-    "test_time": lambda title, rows, _: test_time(f"{title} at test time", rows),
+
+@dataclass(frozen=True)
+class Sources:
+    """What tables are made of.
+
+    Attributes:
+        rows: of the experiment.
+        published: the paper's values.
+        seconds: that nets have cost, by `Row.replica_key`.
+        conditions: of the experiment.
+    """
+
+    rows: Sequence[Row]
+    published: Sequence[Published]
+    seconds: Mapping[tuple[str, ...], float]
+    conditions: Sequence[Condition]
+
+
+TABLES: dict[str, Callable[[str, Sources], Table | None]] = {
+    "comparison": lambda title, of: comparison(title, of.rows, of.published),
+    "variants": lambda title, of: variants(f"{title}: net against net", of.rows),
+    "initial_states": lambda title, of: initial_states(title, of.rows),
+    "test_time": lambda title, of: test_time(f"{title} at test time", of.rows),
+    "recipes_summary": lambda title, of: summary(title, of.rows, of.seconds),
+    "recipes": lambda title, of: recipes(f"{title}, condition by condition", of.rows, of.seconds),
+    "horizon": lambda title, of: horizon(title, of.rows, of.conditions[0].protocol.forget_gate_bias),
 }
 
 # Those of timing_tasks.figures.DRAWINGS, by name: matplotlib is imported only where something is drawn.
 FIGURES = (
     *("streams_against_interval", "delays", "spikes", "functions", "start"),
-    *("ratios", "learned_states", "stuck", "test_time"),
+    *("ratios", "learned_states", "stuck", "test_time", "horizon"),
 )
 
 
@@ -58,7 +84,8 @@ def produce(config: DictConfig, published: Path) -> str:
         console.print(text, highlight=False, soft_wrap=True)
 
     def make_tables(rows: Sequence[Row]) -> list[Table]:
-        made = [TABLES[name](title_of(described.title, rows), rows, values) for name in config.tables]
+        of = Sources(rows, values, read_seconds(described.output), described.conditions)
+        made = [TABLES[name](title_of(described.title, rows), of) for name in config.tables]
         return [table for table in made if table is not None]
 
     def render(rows: Sequence[Row]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from timing_tasks.errors import NothingToDrawError
+from timing_tasks.model import PEEPHOLE_LSTM
 from timing_tasks.models.timing_network import INITIAL_STATE, WEIGHT_NAMES
 from timing_tasks.models.trajectory import trajectory
 from timing_tasks.results import Row
@@ -108,7 +109,7 @@ def restarted(rows: Sequence[Row]) -> list[list[Row]]:
         {"task": "gts", "interval": "10", "offsets": "0"},
         {"task": "gts", "interval": "10", "offsets": "0 1"},
     )
-    nets = {"status": "solved", "peepholes": "true", "forget_gate": "true", "initial_state": "learned"}
+    nets = {"status": "solved", "peepholes": "true", "forget_gate": "true", "initial_state": "learned", "model": str(PEEPHOLE_LSTM)}
     groups = [[r for r in rows if all(getattr(r, k) == v for k, v in (task | nets).items())] for task in tasks]
     for task, group in zip(tasks, groups, strict=True):
         if not group:

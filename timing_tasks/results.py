@@ -20,6 +20,10 @@ from timing_tasks.errors import ResultsError
 from timing_tasks.tasks.task import Task
 
 STATUSES = ("solved", "unsolved", "diverged")
+CONDITION_COLUMNS = (
+    *("task", "interval", "offsets", "waveform", "peepholes", "initial_state", "recipe", "protocol"),
+    *("forget_gate", "output_activation", "tolerance", "model", "readings"),
+)
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,10 @@ class Row:
     """What became of one replica; every field is text, as in the file.
 
     `interval` is F in steps, `offsets` as in `0 1 2`, `training_streams` those that a solved net needed and another spent,
-    `rmse` that of the test streams that solved it, `model` the net and how many cells it has, `readings` what of the streams
-    is read otherwise than in PAPER.md 4, `test_size` the periods that were right in the last test stream, `weights` the net's
-    at the end, in the order of WEIGHT_NAMES: their digits are those of the float64 numbers, so that the net can be had again
-    exactly.
+    `rmse` that of the test streams that solved it, `model` the net's layer and how many cells or units it has, `readings` what
+    of the streams is read otherwise than in PAPER.md 4, `test_size` the periods that were right in the last test stream,
+    `weights` the net's at the end, for peephole cells in the order of WEIGHT_NAMES, for other layers in that of their
+    parameters: their digits are those of the float64 numbers, so that the net can be had again exactly.
     """
 
     task: str
@@ -61,11 +65,7 @@ class Row:
     @property
     def condition(self) -> tuple[str, ...]:
         """What rows of one condition have in common; the values of `Condition.columns`."""
-        return (
-            *(self.task, self.interval, self.offsets, self.waveform, self.peepholes, self.initial_state, self.recipe),
-            *(self.protocol, self.forget_gate, self.output_activation, self.tolerance),
-            *(self.model, self.readings),
-        )
+        return tuple(getattr(self, column) for column in CONDITION_COLUMNS)
 
     @property
     def replica_key(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ class Row:
 
     @property
     def net_weights(self) -> np.ndarray:
-        """The weights at the end, in the order of WEIGHT_NAMES, float64, shape [19]."""
+        """The weights at the end, float64, shape [19] and in the order of WEIGHT_NAMES for the paper's net."""
         return np.array([float(weight) for weight in self.weights.split()])
 
     @property

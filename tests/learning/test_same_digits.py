@@ -21,19 +21,19 @@ def test_any_division_into_chunks_gives_the_same_state(engine: Engine):
 @needs_native
 @pytest.mark.parametrize("replicas", [1, 2, 5, 9])
 def test_same_digits_for_any_threads_instruction_set_and_company(replicas: int, monkeypatch: pytest.MonkeyPatch):
-    from timing_tasks.learning.engine.native import INSTRUCTION_SET_VARIABLE, instruction_sets
+    from timing_tasks import instruction_set
 
     people = population((*CONDITIONS, *READINGS), replicas=replicas)
     reference = State.initial(people)
     create("native", threads=1).run(people, reference, 4000)
     assert torch.isfinite(reference.weights).all()
-    for instruction_set in instruction_sets():
-        monkeypatch.setenv(INSTRUCTION_SET_VARIABLE, instruction_set)
+    for name in instruction_set.available():
+        monkeypatch.setenv(instruction_set.VARIABLE, name)
         for threads in (1, 2, 3):
             state = State.initial(people)
             create("native", threads=threads).run(people, state, 4000)
             assert_same(reference, state)
-    monkeypatch.delenv(INSTRUCTION_SET_VARIABLE)
+    monkeypatch.delenv(instruction_set.VARIABLE)
     for index in (0, len(people) // 2, len(people) - 1):  # a replica on its own
         alone = Population.of(people.conditions, [(int(people.condition[index]), int(people.replica[index]))], 7)
         state = State.initial(alone)

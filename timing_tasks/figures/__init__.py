@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from timing_tasks.figures import initial_states, intervals, trajectories
+from timing_tasks.figures import horizon, initial_states, intervals, trajectories
 from timing_tasks.published import Published
 from timing_tasks.results import Row
 
@@ -78,6 +78,12 @@ DRAWINGS = {
         "not, after as many training streams as the table says (the lowest number of each). It has the first period right, as a "
         "run down from a state to which it never returns.",
         lambda rows, _: initial_states.stuck(rows),
+    ),
+    "horizon": Drawing(
+        "How far the recipes get",
+        "Median training streams until solved (Kaplan-Meier, over all nets) against F. Open, with an arrow: fewer than half of the "
+        "nets solved; the point is where the first was given up. n/N where some did not solve it.",
+        lambda rows, _: horizon.horizon(rows),
     ),
     "test_time": Drawing(
         "The state at test time",

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from timing_tasks.figures.trajectories import first_solved, periods, units_over_time
+from timing_tasks.model import PEEPHOLE_LSTM
 from timing_tasks.restarts import FOLLOWED, STARTS, distance, orbit, outcome, own_state, restarted
 from timing_tasks.results import Row
 from timing_tasks.statistics import paired_ratio
@@ -64,7 +65,8 @@ def learned_states(rows: Sequence[Row]) -> Figure:
     axes = figure.subplots(2, 3)
     for panel in axes[1, 1:]:
         panel.sharey(axes[1, 0])
-    generators = [row for row in rows if row.task == "pfg" and row.tolerance == "0.3" and row.peepholes == "true"]
+    paper = str(PEEPHOLE_LSTM)
+    generators = [r for r in rows if (r.task, r.tolerance, r.peepholes, r.model) == ("pfg", "0.3", "true", paper)]
     for panel, shape in zip(axes[0], _SHAPES, strict=True):
         panel.set_title(f"PFG F=10 {shape}, peephole", fontsize=9)
         panel.set_xlabel("cell state s")

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from timing_tasks.errors import NothingToDrawError
+from timing_tasks.model import PEEPHOLE_LSTM
 from timing_tasks.models.trajectory import Trajectory, trajectory
 from timing_tasks.results import Row
 from timing_tasks.tables.cells import asked, net
@@ -75,6 +76,7 @@ def _generators(rows: Sequence[Row]) -> list[Row]:
 
 def first_solved(rows: Sequence[Row], status: str = "solved", **wanted: str) -> Row:
     """Of the solved (or other) nets that have these values, the one with the lowest number: none is picked for its looks."""
+    wanted = {"model": str(PEEPHOLE_LSTM)} | wanted
     found = [r for r in rows if r.status == status and all(getattr(r, name) == value for name, value in wanted.items())]
     if not found:
         raise NothingToDrawError(f"no {status} net to draw among the rows ({', '.join(f'{k}={v}' for k, v in wanted.items())})")

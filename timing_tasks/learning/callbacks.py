@@ -19,9 +19,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from timing_tasks.config import Experiment
 from timing_tasks.errors import ResultsError
-from timing_tasks.learning.engine import State, Verdict
-from timing_tasks.learning.online import OnlineModule
+from timing_tasks.learning.engine import Verdict
+from timing_tasks.learning.module import PopulationModule
 from timing_tasks.results import ResultsFolder, Row
+from timing_tasks.seconds import append_seconds
 
 _KINDS = ("solved fraction", "median training stream size", "median test stream size")
 
@@ -31,37 +32,51 @@ class RowWriter(L.Callback):
 
     Args:
         folder: where to.
-        row: the row of a position in the population, from the state.
+        row: the row of a position in the population.
     """
 
-    def __init__(self, folder: ResultsFolder, row: Callable[[int, State], Row]) -> None:
+    def __init__(self, folder: ResultsFolder, row: Callable[[PopulationModule, int], Row]) -> None:
         self.folder, self.row = folder, row
         self.written: set[int] = set()
 
-    def write(self, module: OnlineModule) -> None:
+    def write(self, module: PopulationModule) -> None:
         """Append the rows that are due."""
         due = [index for index in module.finished() if index not in self.written]
-        self.folder.append([self.row(index, module.state) for index in due])
+        rows = [self.row(module, index) for index in due]
+        append_seconds(self.folder.path, {row: float(module.seconds[index]) for row, index in zip(rows, due, strict=True)})
+        self.folder.append(rows)
         self.written.update(due)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """After each chunk."""
-        assert isinstance(module, OnlineModule)
+        assert isinstance(module, PopulationModule)
         self.write(module)
 
 
 class Checkpoints(Checkpoint):
-    """A checkpoint after every chunk: a kill loses no more than the chunk that was running. The one before it is kept.
+    """A checkpoint about every second: a kill loses no more than that. The one before it is kept.
 
     Args:
         folder: where to.
+        seconds: from one to the next, or longer, so that no more than a tenth of the time is spent on them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds: float = 0.5) -> None:
         self.last, self.previous = folder / "last.ckpt", folder / "previous.ckpt"
+        self.seconds, self.due = seconds, 0.0
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
-        """After each chunk; the file is complete before it takes its name."""
+        """After a chunk, if it is time."""
+        assert isinstance(module, PopulationModule)
+        start = time.monotonic()
+        if start >= self.due or module.is_finished:
+            self._save(trainer)
+            end = time.monotonic()
+            self.due = end + max(self.seconds, 10 * (end - start))
+
+    def _save(self, trainer: L.Trainer) -> None:
+        """The file is complete before it takes its name."""
+        self.last.parent.mkdir(parents=True, exist_ok=True)
         new = self.last.with_suffix(".new")
         try:
             trainer.save_checkpoint(new, weights_only=False)
@@ -107,7 +122,7 @@ class PopulationProgress(ProgressBar):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Bring it up to date."""
-        assert isinstance(module, OnlineModule)
+        assert isinstance(module, PopulationModule)
         assert self.bar is not None
         counts = np.bincount(module.state.verdict.numpy(), minlength=4)
         spent, left = work(module)
@@ -132,7 +147,7 @@ class PopulationProgress(ProgressBar):
             self.bar.stop()
 
 
-def work(module: OnlineModule) -> tuple[np.ndarray, np.ndarray]:
+def work(module: PopulationModule) -> tuple[np.ndarray, np.ndarray]:
     """Net-steps spent by each replica, and an estimate of those left at most, both [replicas], float64."""
     state, population = module.state, module.population
     records = population.records[population.condition]
@@ -170,7 +185,7 @@ class TensorBoardCurves(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """A point, if it is time."""
-        assert isinstance(module, OnlineModule)
+        assert isinstance(module, PopulationModule)
         now = time.monotonic()
         if module.is_finished or now - self.last >= min(self.seconds, (now - self.start) / 20):
             self.last = now
@@ -179,7 +194,7 @@ class TensorBoardCurves(L.Callback):
 
     def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """The hparams entry, once all replicas are finished."""
-        assert isinstance(module, OnlineModule)
+        assert isinstance(module, PopulationModule)
         if not module.is_finished:
             return
         parameters = {
@@ -193,7 +208,7 @@ class TensorBoardCurves(L.Callback):
         for logger in boards(trainer):
             logger.log_hyperparams(parameters, {"solved fraction": self._solved_fraction(module)})
 
-    def _point(self, logger: TensorBoardLogger, module: OnlineModule) -> None:
+    def _point(self, logger: TensorBoardLogger, module: PopulationModule) -> None:
         state, population = module.state, module.population
         for position, condition in enumerate(population.conditions):
             rows = np.flatnonzero(population.condition == position)
@@ -208,7 +223,7 @@ class TensorBoardCurves(L.Callback):
             for name, value in zip(_KINDS, values, strict=True):
                 logger.experiment.add_scalar(f"{name}/{condition}", value, streams)
 
-    def _solved_fraction(self, module: OnlineModule, position: int | None = None) -> float:
+    def _solved_fraction(self, module: PopulationModule, position: int | None = None) -> float:
         """Of the replicas of a condition, or of all."""
         state, population = module.state, module.population
         mine = np.ones(len(population), dtype=bool) if position is None else population.condition == position

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
-import lightning as L
 import numpy as np
 import torch
+from torch import Tensor
 
-import timing_tasks
-from timing_tasks.learning.engine import Engine, Population, State, Verdict
+from timing_tasks.learning.engine import Engine, Population, State
+from timing_tasks.learning.module import PopulationModule
+from timing_tasks.models.trajectory import trajectory
+from timing_tasks.tasks import Stream
 
 _FIRST_CHUNK = 512  # net-steps of each replica, until a speed is known
 _MOST_GROWTH = 8
 
 
-class OnlineModule(L.LightningModule):
+class OnlineModule(PopulationModule):
     """The replicas of a population and the engine that trains them (manual optimisation).
 
     One `training_step` advances every running replica by a chunk of net-steps that takes about `chunk_seconds`, so that
@@ -32,61 +33,57 @@ class OnlineModule(L.LightningModule):
     Attributes:
         state: of the replicas, see `State`; saved in checkpoints by replica, so that a checkpoint also serves a population
             that has lost its finished replicas or gained new ones.
-        net_steps_per_second: in the last chunk, over all replicas.
         engine_seconds: spent in the engine since the module was made.
     """
 
     def __init__(self, population: Population, engine: Engine, chunk_seconds: float = 1.0) -> None:
-        super().__init__()
+        super().__init__(population)
         self.automatic_optimization = False
-        self.population, self.engine, self.chunk_seconds = population, engine, chunk_seconds
-        self.state = State.initial(population)
-        self.net_steps_per_second = 0.0
+        self.engine, self.chunk_seconds, self.engine_name = engine, chunk_seconds, engine.name
+        self.state: State = State.initial(population)
         self.engine_seconds = 0.0
         self._chunk = _FIRST_CHUNK
-        self._elsewhere: tuple[list[str], State] = ([], State.blank(0))  # replicas of a checkpoint that are not of this run
+        # Replicas of a checkpoint that are not of this run.
+        self._elsewhere: tuple[list[str], State, Tensor] = ([], State.blank(0), torch.zeros(0, dtype=torch.float64))
 
     def configure_optimizers(self) -> None:
         """None: the rule is the engine's."""
 
-    def on_fit_start(self) -> None:
-        """Nothing to do if a checkpoint holds only finished replicas."""
-        self.trainer.should_stop = self.is_finished
-
     def training_step(self, batch: Population, batch_idx: int) -> None:
         """Advance every running replica by one chunk."""
-        before, start = int(self.state.net_steps.sum()), time.perf_counter()
+        before, start = self.state.net_steps.clone(), time.perf_counter()
         self.engine.run(batch, self.state, self._chunk)
         seconds = max(time.perf_counter() - start, 1e-9)
-        self.net_steps_per_second = (int(self.state.net_steps.sum()) - before) / seconds
+        steps = self.state.net_steps - before
+        self.net_steps_per_second = int(steps.sum()) / seconds
+        self.seconds += seconds * steps / max(int(steps.sum()), 1)
         self.engine_seconds += seconds
         self._chunk = max(1, int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)))
         self.trainer.should_stop = self.is_finished
 
-    @property
-    def is_finished(self) -> bool:
-        """Whether no replica is running."""
-        return not bool((self.state.verdict == Verdict.RUNNING).any())
+    def weights(self, index: int) -> np.ndarray:
+        """In the order of WEIGHT_NAMES, shape [19]."""
+        weights: np.ndarray = self.state.weights[index].numpy()
+        return weights
 
-    def finished(self) -> Sequence[int]:
-        """The positions of the finished replicas."""
-        return np.flatnonzero(self.state.verdict.numpy() != Verdict.RUNNING).tolist()
+    def outputs(self, index: int, stream: Stream) -> np.ndarray:
+        """See `PopulationModule.outputs`."""
+        condition = self.population.condition_of(index)
+        return trajectory(self.weights(index), stream.inputs, condition.output_activation, condition.forget_gate).output
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the state by replica."""
-        names, state = self._elsewhere
-        checkpoint["replicas"] = self._names() + names
+        names, state, seconds = self._elsewhere
+        checkpoint["replicas"] = self.names() + names
         checkpoint["state"] = {n: torch.cat([t, getattr(state, n)]) for n, t in self.state.tensors().items()}
+        checkpoint["seconds"] = torch.cat([self.seconds, seconds])
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the state of every replica that the checkpoint knows; others start from the beginning."""
-        stored, state = {name: row for row, name in enumerate(checkpoint["replicas"])}, State(**checkpoint["state"])
-        pairs = [(row, stored.pop(name)) for row, name in enumerate(self._names()) if name in stored]
-        self.state.put([row for row, _ in pairs], state, [row for _, row in pairs])
-        self._elsewhere = list(stored), State.blank(len(stored))
-        self._elsewhere[1].put(range(len(stored)), state, list(stored.values()))
-
-    def _names(self) -> list[str]:
-        """What distinguishes a replica from all others: another version or engine would go on with other digits."""
-        people, made_by = self.population, f"{timing_tasks.__version__} {self.engine.name}"
-        return [f"{made_by} {people.condition_of(r)!r} {people.seed[r]} {people.replica[r]}" for r in range(len(people))]
+        rows, places, others = self.known(checkpoint)
+        state = State(**checkpoint["state"])
+        self.state.put(rows, state, places)
+        self.seconds[rows] = checkpoint["seconds"][places]
+        kept = State.blank(len(others))
+        kept.put(range(len(others)), state, others)
+        self._elsewhere = [checkpoint["replicas"][place] for place in others], kept, checkpoint["seconds"][others]

@@ -8,12 +8,10 @@ from typing import Any
 import lightning as L
 import numpy as np
 
-from timing_tasks.condition import Condition
 from timing_tasks.learning.callbacks import boards
 from timing_tasks.learning.engine import Verdict
-from timing_tasks.learning.online import OnlineModule
-from timing_tasks.models.trajectory import trajectory
-from timing_tasks.tasks import Purpose, stream
+from timing_tasks.learning.module import PopulationModule
+from timing_tasks.tasks import Purpose, Stream, stream
 
 _PERIODS = 4
 
@@ -34,7 +32,7 @@ class TensorBoardPictures(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Draw what is due."""
-        assert isinstance(module, OnlineModule)
+        assert isinstance(module, PopulationModule)
         is_due = time.monotonic() - self.start >= self.next
         if is_due:
             self.next *= 2
@@ -47,7 +45,8 @@ class TensorBoardPictures(L.Callback):
                 seen = (int(population.seed[index]), int(population.replica[index]), streams)
                 if self._canvas is None:
                     self._canvas = _Canvas()
-                image = self._canvas.draw(condition, state.weights[index].numpy(), seen)
+                asked = stream(condition.task, *seen, Purpose.TEST, periods=_PERIODS)
+                image = self._canvas.draw(asked, module.outputs(index, asked), f"replica {seen[1]} after {streams}")
                 for board in boards(trainer):
                     board.experiment.add_image(f"output against target/{condition}", image, streams, dataformats="HWC")
                 if has_verdict:
@@ -70,14 +69,12 @@ class _Canvas:
         self.axes.set_xlabel("time step t")
         self.axes.legend(loc="upper right", ncols=2, fontsize=8)
 
-    def draw(self, condition: Condition, weights: np.ndarray, seen: tuple[int, int, int]) -> np.ndarray:
-        """The picture, uint8, shape [height, width, 3]; `seen` are seed, replica and training streams so far."""
-        asked = stream(condition.task, *seen, Purpose.TEST, periods=_PERIODS)
-        units = trajectory(weights, asked.inputs, condition.output_activation, condition.forget_gate)
+    def draw(self, asked: Stream, output: np.ndarray, who: str) -> np.ndarray:
+        """The picture, uint8, shape [height, width, 3]."""
         t = np.arange(1, len(asked.targets) + 1)
         self.target.set_data(t, asked.targets)
-        self.output.set_data(t, units.output)
+        self.output.set_data(t, output)
         self.axes.set_xlim(0, len(t) + 1)
-        self.axes.set_title(f"replica {seen[1]} after {seen[2]} training streams", fontsize=9)
+        self.axes.set_title(f"{who} training streams", fontsize=9)
         self.canvas.draw()  # type: ignore[no-untyped-call]
         return np.asarray(self.canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[no-untyped-call]

@@ -25,8 +25,8 @@ class InitialState(nn.Module):
 
     Args:
         *shapes: of the state tensors, without the batch: ((L, H), (L, H)) for an LSTM of L layers and H units, ((L, H),) for a
-            GRU, ((H,), (H,)) for an LSTM cell.
-        batch_axis: where the batch stands in a state tensor: 1 for layers, 0 for cells.
+            GRU, ((H,), (H,)) for an LSTM cell, ((R, 1, H), (R, 1, H)) for a `PeepholeLSTM` of R replicas.
+        batch_axis: where the batch stands in a state tensor: 1 for layers, 0 for cells, 2 for a layer of replicas.
         device: of the tensors.
         dtype: of the tensors.
 
@@ -57,7 +57,7 @@ class InitialState(nn.Module):
 
         Args:
             layer: an `nn.LSTM`, `nn.GRU`, `nn.RNN`, one of their cells, or a module with an attribute `state_shapes`, the
-                state tensors' shapes without the batch, as `PeepholeLSTM` has it.
+                state tensors' shapes without the batch, which stands before the last axis, as `PeepholeLSTM` has it.
             **arguments: of the class.
 
         Raises:
@@ -192,6 +192,8 @@ class Noisy(Learned):
 class Contextual(InitialState):
     """Computed from a context vector, one for each entry of a batch, by a small net: `network`.
 
+    For a layer of replicas it is one net, from the same contexts to the states of all.
+
     Args:
         *shapes: see `InitialState`.
         context_size: features of the context.
@@ -265,4 +267,4 @@ def state_shapes(layer: nn.Module) -> tuple[tuple[tuple[int, ...], ...], int]:
     shapes = getattr(layer, "state_shapes", None)
     if shapes is None:
         raise TypeError(f"{type(layer).__name__}: its state's shapes are not known; give them to the initial state itself")
-    return tuple(shapes), 1
+    return tuple(shapes), len(shapes[0]) - 1

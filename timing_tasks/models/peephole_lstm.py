@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from timing_tasks.models import native_recurrence, recurrence
 from timing_tasks.models.initial_state import NAMES
+from timing_tasks.models.recurrence import ACTIVATIONS, Weights
 
 GATES = ("input", "forget", "output")
-ACTIVATIONS = ("tanh", "identity")
 
 
 class PeepholeLSTM(nn.Module):
@@ -41,17 +42,19 @@ class PeepholeLSTM(nn.Module):
             flows from the first step's net inputs (PAPER.md 2, "Learned initial state").
         initial_state: the state before the first step where none is given: a name of `initial_state.NAMES`, such as `learned`, or
             a module that makes (h, c) of the shapes of `hx` from (batch size or None, context), such as `initial_state.Contextual`.
+        replicas: R independent layers side by side, each with weights and an initial state of its own; every parameter, input,
+            output and state then has a leading axis of R.
         device: of the parameters.
         dtype: of the parameters.
 
-    Parameters (all drawn uniformly from +-1/sqrt(hidden_size)):
+    Parameters (all drawn uniformly from +-1/sqrt(hidden_size); each with a leading axis of R with `replicas`):
         weight_ih: (4 * hidden_size, input_size), rows in the order i, f, g, o.
         weight_hh: (4 * hidden_size, hidden_size), rows likewise.
         bias: (4 * hidden_size,), likewise; absent without `bias`.
         weight_peephole: (3, hidden_size), rows p_i, p_f, p_o; absent without `peepholes`.
 
     Raises:
-        ValueError: sizes below 1, an unknown activation, gate or initial state.
+        ValueError: sizes or replicas below 1, an unknown activation, gate or initial state.
     """
 
     def __init__(
@@ -65,12 +68,15 @@ class PeepholeLSTM(nn.Module):
         gate_bias: Mapping[str, float] | None = None,
         truncated: bool = False,
         initial_state: str | nn.Module = "zero",
+        replicas: int | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         if input_size < 1 or hidden_size < 1:
             raise ValueError(f"input_size={input_size}, hidden_size={hidden_size}: both at least 1")
+        if replicas is not None and replicas < 1:
+            raise ValueError(f"replicas={replicas}: at least 1, or None for a layer without the axis")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation={activation!r}: one of {', '.join(ACTIVATIONS)}")
         self.gate_bias = dict(gate_bias or {})
@@ -79,10 +85,10 @@ class PeepholeLSTM(nn.Module):
         if self.gate_bias and not bias:
             raise ValueError("gate_bias needs bias=True")
         self.input_size, self.hidden_size = input_size, hidden_size
-        self.batch_first, self.activation, self.truncated = batch_first, activation, truncated
+        self.batch_first, self.activation, self.truncated, self.replicas = batch_first, activation, truncated, replicas
 
         def parameter(*shape: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
+            return nn.Parameter(torch.empty(*self._replica_axis, *shape, device=device, dtype=dtype))
 
         self.weight_ih = parameter(4 * hidden_size, input_size)
         self.weight_hh = parameter(4 * hidden_size, hidden_size)
@@ -91,14 +97,20 @@ class PeepholeLSTM(nn.Module):
         if isinstance(initial_state, str):
             if initial_state not in NAMES:
                 raise ValueError(f"initial_state={initial_state!r}: one of {', '.join(NAMES)}, or a module")
-            initial_state = NAMES[initial_state](*self.state_shapes, device=device, dtype=dtype)
+            initial_state = NAMES[initial_state].of(self)
         self.initial_state = initial_state
         self.reset_parameters()
 
     @property
-    def state_shapes(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """The shapes of h and c without the batch, for an initial state."""
-        return (1, self.hidden_size), (1, self.hidden_size)
+    def _replica_axis(self) -> tuple[int, ...]:
+        """The leading axis of every tensor: (R,), or none."""
+        return () if self.replicas is None else (self.replicas,)
+
+    @property
+    def state_shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of h and c without the batch, for an initial state; the batch stands before the last axis."""
+        shape = (*self._replica_axis, 1, self.hidden_size)
+        return shape, shape
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
@@ -107,10 +119,10 @@ class PeepholeLSTM(nn.Module):
         for parameter in self.parameters(recurse=False):
             parameter.uniform_(-bound, bound)
         if self.bias is not None:
-            gates = self.bias.view(4, self.hidden_size)
+            gates = self.bias.view(*self._replica_axis, 4, self.hidden_size)
             for gate, row in zip(GATES, (0, 1, 3), strict=True):
                 if gate in self.gate_bias:
-                    gates[row] = self.gate_bias[gate]
+                    gates[..., row, :] = self.gate_bias[gate]
 
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None, context: Tensor | None = None
@@ -124,53 +136,38 @@ class PeepholeLSTM(nn.Module):
             context: for an initial state that depends on one.
 
         Returns:
-            The outputs, shaped like the input with hidden_size features, and the last (h, c), shaped like `hx`.
+            The outputs, shaped like the input with hidden_size features, and the last (h, c), shaped like `hx`. With `replicas`
+            all of these have a leading axis of R.
 
         Raises:
             ValueError: an input or initial state of another shape.
         """
-        if input.dim() not in (2, 3) or input.size(-1) != self.input_size:
-            raise ValueError(
-                f"input of shape {tuple(input.shape)}: (time, {self.input_size}) or three dimensions, the last {self.input_size}"
-            )
-        batched = input.dim() == 3
-        x = input if batched else input.unsqueeze(1)
-        x = x.transpose(0, 1) if batched and self.batch_first else x  # (T, N, input_size)
-        state_shape = (1, x.size(1), self.hidden_size)
+        axis = self._replica_axis
+        batched = input.dim() == len(axis) + 3
+        if input.dim() - len(axis) not in (2, 3) or input.shape[: len(axis)] != axis or input.size(-1) != self.input_size:
+            layout = "batch, time" if self.batch_first else "time, batch"
+            with_batch, without = (", ".join(map(str, (*axis, some, self.input_size))) for some in (layout, "time"))
+            raise ValueError(f"input of shape {tuple(input.shape)}: expected ({with_batch}), or ({without}) without a batch")
+        batch_first = self.batch_first and batched
+        x = input if batched else input.unsqueeze(-2)  # (..., T, N, input_size) or, with batch_first, (..., N, T, input_size)
+        batch = (x.size(-3 if batch_first else -2),) if batched else ()
         if hx is None:
-            hx = self.initial_state(x.size(1) if batched else None, context)
-        expected = state_shape if batched else (1, self.hidden_size)
+            hx = self.initial_state(*batch or (None,), context)
+        expected = (*axis, 1, *batch, self.hidden_size)
         for name, state in zip("hc", hx, strict=True):
             if tuple(state.shape) != expected:
                 raise ValueError(f"{name}0 of shape {tuple(state.shape)}: expected {expected}")
-        h, c = (state.reshape(state_shape[1:]) for state in hx)
-        x_part = nn.functional.linear(x, self.weight_ih, self.bias)  # (T, N, 4 * hidden_size)
-        outputs = []
-        for t, net_x in enumerate(x_part.unbind(0)):
-            h, c = self._step(net_x, h, c, cut=self.truncated and t > 0)
-            outputs.append(h)
-        output = torch.stack(outputs) if outputs else x.new_zeros(0, *state_shape[1:])  # (T, N, hidden_size)
-        output = output.transpose(0, 1) if batched and self.batch_first else output
+        h, c = (state.squeeze(len(axis)) if batched else state for state in hx)  # (..., N, hidden_size) each
+        weights = Weights(self.weight_ih, self.weight_hh, self.bias, self.weight_peephole)
+        run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
+        output, h, c = run(x, h, c, weights, self.activation, self.truncated, batch_first)
         if not batched:
-            return output.squeeze(1), (h, c)
-        return output, (h.unsqueeze(0), c.unsqueeze(0))
-
-    def _step(self, net_x: Tensor, h: Tensor, c: Tensor, cut: bool) -> tuple[Tensor, Tensor]:
-        """One time step; net_x (N, 4 * hidden_size), h and c (N, hidden_size), whose net inputs get no error if `cut`."""
-        squash = torch.tanh if self.activation == "tanh" else torch.nn.Identity()
-        h_seen = h.detach() if cut else h
-        c_seen = c.detach() if cut else c
-        i, f, g, o = (net_x + h_seen @ self.weight_hh.T).chunk(4, dim=1)  # each (N, hidden_size)
-        if self.weight_peephole is not None:
-            p_i, p_f, p_o = self.weight_peephole
-            i, f = i + p_i * c_seen, f + p_f * c_seen
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * squash(g)
-        if self.weight_peephole is not None:
-            o = o + p_o * (c.detach() if self.truncated else c)
-        return torch.sigmoid(o) * squash(c), c
+            return output.squeeze(-2), (h, c)
+        return output, (h.unsqueeze(len(axis)), c.unsqueeze(len(axis)))
 
     def extra_repr(self) -> str:
         """The arguments that differ from their defaults, for `print`."""
         text = f"{self.input_size}, {self.hidden_size}, activation={self.activation}"
         text += f", peepholes={self.weight_peephole is not None}"
+        text += "" if self.replicas is None else f", replicas={self.replicas}"
         return text + (", truncated=True" if self.truncated else "") + (", batch_first=True" if self.batch_first else "")

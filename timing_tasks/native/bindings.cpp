@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine.hpp"
+#include "layer/bindings.hpp"
 
 namespace nb = nanobind;
 using namespace timing_tasks;
@@ -144,4 +145,5 @@ NB_MODULE(_timing_tasks_native, m) {
           nb::arg("net_steps"), nb::arg("threads"), nb::arg("instruction_set"));
     m.def("run_scalar", &run_scalar, nb::arg("conditions"), nb::arg("offsets"), nb::arg("targets"), nb::arg("keys"),
           nb::arg("state"), nb::arg("net_steps"));
+    bind_layer(m);
 }

@@ -6,9 +6,12 @@ import math
 from collections.abc import Sequence
 
 from timing_tasks.condition import INITIAL_STATES
+from timing_tasks.model import PEEPHOLE_LSTM
 from timing_tasks.results import Row
 from timing_tasks.statistics import Summary
 from timing_tasks.tasks.task import USUAL_TOLERANCE
+
+PAPERS_MODEL = str(PEEPHOLE_LSTM)
 
 
 class Columns:
@@ -41,14 +44,17 @@ class Columns:
 def by_condition(rows: Sequence[Row]) -> list[list[Row]]:
     """The rows of each condition; tasks in the order of their first rows, and their nets from the plainest on."""
 
-    def place(some: list[Row]) -> tuple[int, str, str, int]:
+    def place(some: list[Row]) -> tuple[int, int, int, str, str, int]:
         row = some[0]
-        return tasks[task_of(row)], row.forget_gate, row.peepholes, INITIAL_STATES.index(row.initial_state.split()[0])
+        of_net = row.forget_gate, row.peepholes, INITIAL_STATES.index(row.initial_state.split()[0])
+        return tasks[task_of(row)], recipes[row.recipe], models[row.model], *of_net
 
     conditions: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         conditions.setdefault(row.condition, []).append(row)
     tasks = {task: number for number, task in enumerate(dict.fromkeys(map(task_of, rows)))}
+    recipes = {recipe: number for number, recipe in enumerate(dict.fromkeys(row.recipe for row in rows))}
+    models = {model: number for number, model in enumerate(dict.fromkeys(row.model for row in rows))}
     return sorted(conditions.values(), key=place)
 
 
@@ -70,10 +76,14 @@ def title_of(title: str, rows: Sequence[Row]) -> str:
 
 
 def net(row: Row) -> str:
-    """The net, as a table names it."""
+    """The net, as a table names it: the paper's by what is or isn't in its cell, others by their layer and its size."""
     forget_gate = "" if row.forget_gate == "true" else ", f = 1"
     state = "" if row.initial_state == "zero" else ", " + row.initial_state.replace("_", " ")
-    return ("peephole" if row.peepholes == "true" else "LSTM") + forget_gate + state
+    if row.model == PAPERS_MODEL:
+        name = "peephole" if row.peepholes == "true" else "LSTM"
+    else:
+        name = row.model.replace("_lstm", "" if row.peepholes == "true" else " LSTM without peepholes")
+    return name + forget_gate + state + ("" if row.recipe == "online" else f", {row.recipe}")
 
 
 def thousands(streams: float) -> str:

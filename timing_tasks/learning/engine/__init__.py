@@ -9,8 +9,7 @@ from typing import Protocol
 
 import torch
 
-from timing_tasks.condition import check_whole
-from timing_tasks.errors import ConfigurationError
+from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.learning.engine.population import Population, State, Verdict
 
 ENGINES = ("native", "torch")

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import _timing_tasks_native as native
 import numpy as np
 
-from timing_tasks.errors import UserError
+from timing_tasks import instruction_set
 from timing_tasks.learning.engine.population import CONDITION_RECORD, TRACES, WEIGHTS, Population, State
-
-# Forces a code path, for tests and comparisons; by default the fastest that the processor has.
-INSTRUCTION_SET_VARIABLE = "TIMING_TASKS_INSTRUCTION_SET"
 
 if (WEIGHTS, TRACES, CONDITION_RECORD.itemsize) != (native.WEIGHTS, native.TRACES, native.CONDITION_BYTES):
     raise ImportError("the installed native engine belongs to another version of timing-tasks: reinstall with `pip install .`")
-
-
-def instruction_sets() -> list[str]:
-    """What this processor can run, fastest first, of `avx512`, `avx2` and `portable`; every one gives the same digits."""
-    return list(native.instruction_sets())
 
 
 class NativeEngine:
@@ -37,10 +28,7 @@ class NativeEngine:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        available = instruction_sets()
-        self.instruction_set = os.environ.get(INSTRUCTION_SET_VARIABLE) or available[0]
-        if self.instruction_set not in available:
-            raise UserError(f"{INSTRUCTION_SET_VARIABLE}={self.instruction_set!r}: one of {', '.join(available)} here")
+        self.instruction_set = instruction_set.chosen()
 
     def run(self, population: Population, state: State, net_steps: int) -> None:
         """See `Engine.run`; the state must be on the CPU."""

@@ -1,0 +1,182 @@
+"""The nets of a condition: a layer, the state that it starts from, one output unit; and many of them in one pass."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from timing_tasks.condition import Condition
+from timing_tasks.errors import ConfigurationError
+from timing_tasks.model import Model
+from timing_tasks.models import native_recurrence, recurrence
+from timing_tasks.models.initial_state import InitialState, Learned, Zero
+from timing_tasks.models.peephole_lstm import PeepholeLSTM
+from timing_tasks.models.recurrence import Weights
+from timing_tasks.models.weights import flattened, set_initial_weights
+
+_PROBE = (2, 5, 1)  # batch, time, features
+
+
+class Net(nn.Module):
+    """A layer, its initial state and one output unit.
+
+    Args:
+        layer: as `nn.LSTM` with `batch_first`, or, with no initial state, any module from (N, T, 1) to (N, T, features).
+        features: of the layer's output.
+        initial_state: of the layer; None if that is its own affair.
+        output_activation: `sigmoid` or `identity`, of the output unit.
+    """
+
+    def __init__(self, layer: nn.Module, features: int, initial_state: InitialState | None, output_activation: str) -> None:
+        super().__init__()
+        self.layer, self.initial_state, self.output_activation = layer, initial_state, output_activation
+        self.output = nn.Linear(features, 1, dtype=torch.float64)
+
+    def forward(self, x: Tensor, noise: Tensor | None = None) -> Tensor:
+        """The outputs z, (N, T), for inputs x, (N, T, 1).
+
+        Args:
+            x: the inputs.
+            noise: added to the states before the first step, (states, N, features).
+        """
+        if self.initial_state is None:
+            hidden = self.layer(x)
+        else:
+            states = self.initial_state.states(x.size(0), None)
+            if noise is not None:
+                states = tuple(state + n for state, n in zip(states, noise.unsqueeze(1), strict=True))
+            hidden, _ = self.layer(x, states if len(states) > 1 else states[0])
+        return _squash(self.output(hidden).squeeze(-1), self.output_activation)
+
+    def vector(self) -> np.ndarray:
+        """All weights, float64: those of a PeepholeLSTM in the order of WEIGHT_NAMES, others as `parameters()` has them."""
+        if isinstance(self.layer, PeepholeLSTM):
+            return flattened(self.layer, self.initial_state, self.output)
+        return torch.cat([p.detach().flatten() for p in self.parameters()]).double().numpy()
+
+
+def create(condition: Condition, seed: int, replica: int) -> Net:
+    """An untrained net: a function of the condition, the seed and the replica alone.
+
+    Raises:
+        ConfigurationError: a `custom` model that cannot be used.
+    """
+    model = condition.model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed((seed << 32) | replica)
+        layer, features = _layer(model, condition)
+        initial = None if model.name == "custom" else (Zero if condition.initial_state == "zero" else Learned).of(layer)
+        net = Net(layer, features, initial, condition.output_activation)
+    if isinstance(initial, Learned):  # the states of an LSTM are y(0) and s(0), in that order
+        for state, other in zip(initial.state, ("learned_cell_state", "learned_cell_output"), strict=False):
+            state.requires_grad_(condition.initial_state != other)
+    if isinstance(layer, PeepholeLSTM):
+        set_initial_weights(layer, net.output, seed, replica, condition.protocol.gate_biases, condition.forget_gate)
+    return net
+
+
+def side_by_side(nets: Sequence[Net], x: Tensor, noise: Tensor | None = None) -> Tensor:
+    """The outputs of several nets of one condition, each for inputs of its own; no net sees anything of another.
+
+    LSTM cells run in one pass over the axis of the nets, other layers one after the other.
+
+    Args:
+        nets: R of them.
+        x: (R, N, T, 1).
+        noise: see `Net.forward`, with a leading axis of R.
+
+    Returns:
+        z, (R, N, T).
+    """
+    first = nets[0]
+    if not isinstance(first.layer, (PeepholeLSTM, nn.LSTM)) or first.initial_state is None:
+        return torch.stack(
+            [net(own, None if noise is None else noise[r]) for r, (net, own) in enumerate(zip(nets, x, strict=True))]
+        )
+    values = [net.initial_state.values() for net in nets if net.initial_state is not None]
+    h, c = (torch.stack([v[k] for v in values]).expand(-1, x.size(1), -1) for k in (0, 1))  # (R, N, H)
+    if noise is not None:
+        h, c = h + noise[:, 0], c + noise[:, 1]
+    weights = Weights(*(None if w[0] is None else torch.stack(w) for w in zip(*map(_weights, nets), strict=True)))  # type: ignore[arg-type]
+    peephole = first.layer if isinstance(first.layer, PeepholeLSTM) else None
+    activation, truncated = (peephole.activation, peephole.truncated) if peephole else ("tanh", False)
+    run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
+    hidden, _, _ = run(x, h, c, weights, activation, truncated, batch_first=True)  # (R, N, T, H)
+    rows = torch.stack([net.output.weight for net in nets]).unsqueeze(1)  # (R, 1, 1, H)
+    z = (hidden * rows).sum(-1) + torch.stack([net.output.bias for net in nets]).unsqueeze(1)  # (R, N, T)
+    return _squash(z, first.output_activation)
+
+
+def _squash(z: Tensor, output_activation: str) -> Tensor:
+    return torch.sigmoid(z) if output_activation == "sigmoid" else z
+
+
+def _weights(net: Net) -> tuple[Tensor | None, ...]:
+    """Those of a layer of LSTM cells, in the order of `Weights`."""
+    layer = net.layer
+    if isinstance(layer, PeepholeLSTM):
+        return layer.weight_ih, layer.weight_hh, layer.bias, layer.weight_peephole
+    named = dict(layer.named_parameters())
+    return named["weight_ih_l0"], named["weight_hh_l0"], named["bias_ih_l0"] + named["bias_hh_l0"], None
+
+
+def _layer(model: Model, condition: Condition) -> tuple[nn.Module, int]:
+    """The layer and the features of its output."""
+    size = model.hidden_size
+    truncated = getattr(condition.recipe, "truncated", False)
+    if model.name == "peephole_lstm":
+        return (
+            PeepholeLSTM(
+                *(1, size),
+                batch_first=True,
+                peepholes=condition.peepholes,
+                activation="identity",
+                truncated=truncated,
+                dtype=torch.float64,
+            ),
+            size,
+        )
+    if model.name in ("lstm", "gru"):
+        kind = nn.LSTM if model.name == "lstm" else nn.GRU
+        return kind(1, size, batch_first=True, dtype=torch.float64), size
+    return _custom(model)
+
+
+def _custom(model: Model) -> tuple[nn.Module, int]:
+    """The module of an import path, tried out.
+
+    Raises:
+        ConfigurationError: what cannot be imported, made or run, or gives something else than (batch, time, features).
+    """
+    module_name, _, class_name = model.target.rpartition(".")
+
+    def refuse(why: str) -> ConfigurationError:
+        return ConfigurationError("model.target", model.target, why)
+
+    try:
+        made = getattr(importlib.import_module(module_name), class_name)(**model.arguments)
+    except Exception as error:  # whatever the import or the class says
+        raise refuse(f"cannot be imported and made ({_line(error)})") from None
+    if not isinstance(made, nn.Module):
+        raise refuse("not a torch.nn.Module")
+    layer = made.double()
+    probe = torch.linspace(-1.0, 1.0, 10, dtype=torch.float64).reshape(_PROBE)
+    try:
+        with torch.no_grad():
+            whole, start = layer(probe), layer(probe[:, :3])
+    except Exception as error:  # whatever the module says
+        raise refuse(f"does not run on an input of shape {_PROBE} (batch, time, features): {_line(error)}") from None
+    if not isinstance(whole, Tensor) or whole.dim() != 3 or whole.shape[:2] != probe.shape[:2]:
+        found = f"shape {tuple(whole.shape)}" if isinstance(whole, Tensor) else f"a {type(whole).__name__}"
+        raise refuse(f"gives {found} for {_PROBE}; a tensor (batch, time, features) is needed")
+    if not torch.allclose(whole[:, :3], start):
+        raise refuse("its outputs depend on later inputs, or on chance: a net that predicts has to be causal")
+    return layer, whole.size(2)
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
