@@ -103,6 +103,9 @@ class TimingDataModule(L.LightningDataModule):
         return people.condition_of(index).task, int(people.seed[index]), int(people.replica[index])
 
 
+_SHORT = 2  # periods; longer streams are too large to keep
+
+
 @functools.lru_cache(maxsize=256)
 def _known_stream(task: Task, purpose: Purpose, test: int, periods: int) -> Stream:
     return stream(task, 0, 0, 0, purpose, test, periods)
@@ -112,7 +115,11 @@ def _stream(task: Task, seed: int, replica: int, number: int, purpose: Purpose, 
     """As `stream`; those of which there is only one are made once."""
     if not task.is_random or (task.name == "nmsd" and purpose == Purpose.TEST):
         return _known_stream(task, purpose, test if task.name == "nmsd" else 0, periods)
-    return stream(task, seed, replica, number, purpose, test, periods)
+    make = _short_stream if periods <= _SHORT else stream
+    return make(task, seed, replica, number, purpose, test, periods)
+
+
+_short_stream = functools.lru_cache(maxsize=8192)(stream)  # what nets of several kinds see one after the other
 
 
 @functools.lru_cache(maxsize=4096)

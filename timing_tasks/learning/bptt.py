@@ -57,6 +57,7 @@ class BPTTModule(PopulationModule):
         keys = [(population.condition_of(r), int(population.seed[r]), int(population.replica[r])) for r in range(len(population))]
         self.nets = nn.ModuleList(create(*key) for key in keys)
         self.training_size, self.solved, self.error = StreamSize(), SolvedFraction(), RootMeanSquareError()
+        self._parameters_of = [[p for p in net.parameters() if p.requires_grad] for net in self.nets]
         self._kind = [_kind(population.condition_of(r)) for r in range(len(population))]
         self._elsewhere: list[StoredNet] = []  # of a checkpoint, not of this run
         self._optimizer_state: dict[int, list[dict[str, Any]]] = {}  # of a checkpoint, by replica and parameter
@@ -235,7 +236,7 @@ class BPTTModule(PopulationModule):
 
     def _learned(self, index: int) -> list[nn.Parameter]:
         """What the replica's net learns."""
-        return [parameter for parameter in self.net(index).parameters() if parameter.requires_grad]
+        return self._parameters_of[index]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the nets by replica, with what the optimiser keeps of each; the scheduler follows from the updates."""
