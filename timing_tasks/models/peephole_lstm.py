@@ -157,13 +157,13 @@ class PeepholeLSTM(nn.Module):
         for name, state in zip("hc", hx, strict=True):
             if tuple(state.shape) != expected:
                 raise ValueError(f"{name}0 of shape {tuple(state.shape)}: expected {expected}")
-        h, c = (state.squeeze(len(axis)) if batched else state for state in hx)  # (..., N, hidden_size) each
+        h, c = hx if batched else (state.unsqueeze(-2) for state in hx)  # (..., 1, N, hidden_size) each
         weights = Weights(self.weight_ih, self.weight_hh, self.bias, self.weight_peephole)
         run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
         output, h, c = run(x, h, c, weights, self.activation, self.truncated, batch_first)
         if not batched:
-            return output.squeeze(-2), (h, c)
-        return output, (h.unsqueeze(len(axis)), c.unsqueeze(len(axis)))
+            output, h, c = (tensor.squeeze(-2) for tensor in (output, h, c))
+        return output, (h, c)
 
     def extra_repr(self) -> str:
         """The arguments that differ from their defaults, for `print`."""
