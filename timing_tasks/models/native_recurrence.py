@@ -41,6 +41,8 @@ _library.define(  # type: ignore[no-untyped-call]
     f"peephole_lstm_backward(Tensor? dout, Tensor? dh, Tensor? dc, {_TENSORS}, Tensor out, Tensor tape, {_SWITCHES}, bool needs_x)"
     " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
+_FORWARD = torch.ops.timing_tasks.peephole_lstm.default
+_BACKWARD = torch.ops.timing_tasks.peephole_lstm_backward.default
 
 
 def serves(x: Tensor, weights: Weights) -> bool:
@@ -59,9 +61,7 @@ def run(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See `recurrence.run`; for what `serves` agrees to."""
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h, c, *weights))
-    output, h, c, _ = torch.ops.timing_tasks.peephole_lstm.default(
-        x, h, c, *weights, activation == "tanh", truncated, batch_first, keep
-    )
+    output, h, c, _ = _FORWARD(x, h, c, *weights, activation == "tanh", truncated, batch_first, keep)
     return output, h, c
 
 
@@ -162,7 +162,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
         *tensors, ctx.tanh, ctx.truncated, ctx.batch_first, _ = arguments
         with torch._C._AutoDispatchBelowAutograd():
-            out, h, c, tape = torch.ops.timing_tasks.peephole_lstm.default(*arguments)
+            out, h, c, tape = _FORWARD(*arguments)
         ctx.mark_non_differentiable(tape)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, out, tape)
@@ -174,7 +174,7 @@ class _Recurrence(torch.autograd.Function):
         if torch.is_grad_enabled():
             gradients = _differentiable_gradients(ctx, errors[:3], tensors)
         else:
-            gradients = torch.ops.timing_tasks.peephole_lstm_backward.default(
+            gradients = _BACKWARD(
                 *errors[:3], *tensors, out, tape, ctx.tanh, ctx.truncated, ctx.batch_first, ctx.needs_input_grad[0]
             )
         needed = ctx.needs_input_grad[: len(tensors)]
