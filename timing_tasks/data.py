@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import lightning as L
@@ -19,17 +19,15 @@ from timing_tasks.tasks.philox import philox4x32
 
 @dataclass(frozen=True)
 class Batch:
-    """Streams of R replicas of one condition, N each; shorter ones are padded with steps that have no target.
+    """Streams of R replicas, N each; shorter ones are padded with steps that have no target.
 
     Attributes:
-        streams: one after the other, [R][N].
         inputs: x, float64, (R, N, T, 1).
         targets: d, float64, (R, N, T).
         has_target: bool, likewise.
         period: to which period a step belongs, int64, likewise; -1 for the padding.
     """
 
-    streams: tuple[tuple[Stream, ...], ...]
     inputs: Tensor
     targets: Tensor
     has_target: Tensor
@@ -88,38 +86,24 @@ class TimingDataModule(L.LightningDataModule):
         x, d, mask = (torch.from_numpy(array).reshape(1, -1, 1) for array in (shown.inputs, shown.targets, shown.has_target))
         return x, d, mask
 
-    def training_batch(self, indices: Sequence[int], first: Sequence[int], count: int, periods: int) -> Batch:
-        """Some training streams of replicas of one condition.
-
-        Args:
-            indices: of the replicas in the population.
-            first: the number of each replica's first stream; the others follow.
-            count: how many streams of each.
-            periods: how many of each stream.
-        """
-        task = self.population.condition_of(indices[0]).task
-        keys = [(int(self.population.seed[i]), int(self.population.replica[i])) for i in indices]
+    def training_streams(self, index: int, first: int, count: int, periods: int) -> tuple[Stream, ...]:
+        """Training streams of a replica, `count` from the number `first` on, of `periods` periods each."""
+        task, seed, replica = self._key(index)
         if task.name == "nmsd" and task.is_random:
-            return _batch(_single_periods(task, keys, first, count))
-        return _batch(
-            tuple(tuple(_stream(task, *key, start + k, Purpose.TRAINING, 0, periods) for k in range(count)))
-            for key, start in zip(keys, first, strict=True)
-        )
+            alone = [_known_stream(replace(task, offsets=(offset,)), Purpose.TRAINING, 0, 1) for offset in task.offsets]
+            return tuple(alone[choice] for choice in _nmsd_choices(len(task.offsets), seed, replica, first, count))
+        return tuple(_stream(task, seed, replica, first + k, Purpose.TRAINING, 0, periods) for k in range(count))
 
-    def test_batch(self, indices: Sequence[int], numbers: Sequence[int], test: int, periods: int) -> Batch:
-        """A test stream of each of some replicas of one condition.
+    def test_stream(self, index: int, number: int, test: int, periods: int) -> Stream:
+        """The first periods of a test stream of a replica; for `number` and `test` see `stream`."""
+        return _stream(*self._key(index), number, Purpose.TEST, test, periods)
 
-        Args:
-            indices: of the replicas in the population.
-            numbers: how many training streams came before it.
-            test: which of the test streams that follow one another.
-            periods: how many of it.
-        """
-        task, people = self.population.condition_of(indices[0]).task, self.population
-        return _batch(
-            (_stream(task, int(people.seed[i]), int(people.replica[i]), number, Purpose.TEST, test, periods),)
-            for i, number in zip(indices, numbers, strict=True)
-        )
+    def _key(self, index: int) -> tuple[Task, int, int]:
+        people = self.population
+        return people.condition_of(index).task, int(people.seed[index]), int(people.replica[index])
+
+
+_SHORT = 2  # periods; longer streams are too large to keep
 
 
 @functools.lru_cache(maxsize=256)
@@ -131,32 +115,39 @@ def _stream(task: Task, seed: int, replica: int, number: int, purpose: Purpose, 
     """As `stream`; those of which there is only one are made once."""
     if not task.is_random or (task.name == "nmsd" and purpose == Purpose.TEST):
         return _known_stream(task, purpose, test if task.name == "nmsd" else 0, periods)
-    return stream(task, seed, replica, number, purpose, test, periods)
+    make = _short_stream if periods <= _SHORT else stream
+    return make(task, seed, replica, number, purpose, test, periods)
 
 
-def _single_periods(
-    task: Task, keys: Sequence[tuple[int, int]], first: Sequence[int], count: int
-) -> tuple[tuple[Stream, ...], ...]:
-    """Training streams of nmsd, as `stream` has them: many at once, for each takes longer to draw than to run."""
-    seed, replica = (np.array([key[k] for key in keys])[:, None] for k in (0, 1))  # (R, 1)
-    draw = np.array(first)[:, None] + np.arange(count)  # (R, N)
+_short_stream = functools.lru_cache(maxsize=8192)(stream)  # what nets of several kinds see one after the other
+
+
+@functools.lru_cache(maxsize=4096)
+def _nmsd_choices(offsets: int, seed: int, replica: int, first: int, count: int) -> tuple[int, ...]:
+    """Which offsets the training streams of nmsd have, as `tasks.offsets` draws them: alike for all intervals and nets."""
+    draw = first + np.arange(count)
     zero = np.zeros_like(draw)
     words = philox4x32((draw // 4, zero, zero, zero + Purpose.TRAINING), (zero + seed, zero + replica))
-    choice = (np.choose(draw % 4, words) * len(task.offsets)) >> 32
-    alone = [_known_stream(replace(task, offsets=(offset,)), Purpose.TRAINING, 0, 1) for offset in task.offsets]
-    return tuple(tuple(alone[k] for k in row) for row in choice)
+    choices: list[int] = ((np.choose(draw % 4, words) * offsets) >> 32).tolist()
+    return tuple(choices)
 
 
-def _batch(streams: Iterable[tuple[Stream, ...]]) -> Batch:
-    """The streams as tensors."""
-    rows = tuple(streams)
-    steps = max(len(s.inputs) for row in rows for s in row)
-    shape = (len(rows), len(rows[0]), steps)
+def padded_length(streams: Sequence[Stream]) -> int:
+    """Steps of a batch that has these streams: of the longest, rounded up to a power of two, and at least 16.
+
+    A function of a net's own streams: sums over the steps are then rounded alike whatever nets are beside it.
+    """
+    return 1 << max(4, (max(len(stream.inputs) for stream in streams) - 1).bit_length())
+
+
+def batch_of(streams: Sequence[tuple[Stream, ...]], steps: int) -> Batch:
+    """Streams of R nets, N each, as tensors of T = `steps`."""
+    shape = (len(streams), len(streams[0]), steps)
     inputs, targets = np.zeros(shape), np.zeros(shape)
     has_target, period = np.zeros(shape, dtype=bool), np.full(shape, -1)
-    for r, row in enumerate(rows):
+    for r, row in enumerate(streams):
         for n, s in enumerate(row):
             here = r, n, slice(len(s.inputs))
             inputs[here], targets[here], has_target[here], period[here] = s.inputs, s.targets, s.has_target, s.period
     x, d, mask, of = map(torch.from_numpy, (inputs, targets, has_target, period))
-    return Batch(rows, x.unsqueeze(-1), d, mask, of)
+    return Batch(x.unsqueeze(-1), d, mask, of)

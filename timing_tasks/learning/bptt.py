@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from timing_tasks.data import TimingDataModule
+from timing_tasks.condition import Condition
+from timing_tasks.data import Batch, TimingDataModule, batch_of, padded_length
 from timing_tasks.learning import optimizers
 from timing_tasks.learning.engine import Population, Verdict
 from timing_tasks.learning.metrics import RootMeanSquareError, SolvedFraction, StreamSize
 from timing_tasks.learning.module import PopulationModule
 from timing_tasks.learning.progress import Counters, StoredNet, packed, unpacked
-from timing_tasks.learning.trial import Outcome, examine, loss_of_streams, prefixes, steps_until_wrong
+from timing_tasks.learning.trial import GROWTH, examine, judged, losses_of
 from timing_tasks.models.initial_noise import initial_noise
 from timing_tasks.models.nets import Net, create, side_by_side
 from timing_tasks.recipe import BPTT
-from timing_tasks.tasks import Stream, stream_size
+from timing_tasks.tasks import Stream
 
 _LOG_SECONDS = 1.0
 
@@ -55,11 +56,13 @@ class BPTTModule(PopulationModule):
         self.state: Counters = Counters.blank(len(population))
         keys = [(population.condition_of(r), int(population.seed[r]), int(population.replica[r])) for r in range(len(population))]
         self.nets = nn.ModuleList(create(*key) for key in keys)
-        self.training_size, self.training_error, self.solved = StreamSize(), RootMeanSquareError(), SolvedFraction()
+        self.training_size, self.solved, self.error = StreamSize(), SolvedFraction(), RootMeanSquareError()
+        self._parameters_of = [[p for p in net.parameters() if p.requires_grad] for net in self.nets]
+        self._kind = [_kind(population.condition_of(r)) for r in range(len(population))]
         self._elsewhere: list[StoredNet] = []  # of a checkpoint, not of this run
         self._optimizer_state: dict[int, list[dict[str, Any]]] = {}  # of a checkpoint, by replica and parameter
-        self._due: list[list[int]] = []  # the replicas of the present update, by condition
-        self._began, self._forward = 0.0, np.zeros(0)  # when the update began; seconds of each condition's forward pass
+        self._due: list[int] = []  # the nets of the present update
+        self._began, self._forward = 0.0, np.zeros(0)  # when the update began; seconds of each net's forward pass
         self._log_due = 0.0
 
     def net(self, index: int) -> Net:
@@ -101,121 +104,122 @@ class BPTTModule(PopulationModule):
     def training_step(self, batch: Population, batch_idx: int) -> Tensor:
         """The sum of the losses of the nets whose turn it is."""
         self._began = time.perf_counter()
+        self._forward = np.zeros(len(self.population))
         running = self._running()
         fewest = min(map(self._updates, running))
-        self._due = self._by_condition([index for index in running if self._updates(index) == fewest])
-        losses, seconds = [], []
-        for group in self._due:
-            start = time.perf_counter()
-            losses += list(self._losses(group))
-            seconds.append(time.perf_counter() - start)
-        self._forward = np.array(seconds)
-        return torch.stack(losses).sum()
+        self._due = [index for index in running if self._updates(index) == fewest]
+        return torch.stack([losses.sum() for losses in self._losses()]).sum()
 
-    def _losses(self, group: list[int]) -> Iterator[Tensor]:
-        """The loss of each replica of one condition; its training streams are counted.
+    def _losses(self) -> Iterator[Tensor]:
+        """The losses of the due nets, group by group; their training streams are counted.
 
-        Nets run along the first periods only, and longer ones along more, twice as many each time: most nets are soon wrong, and
-        what comes after that counts for nothing.
+        Nets run along the first period only, and those that are right along more, twice as many each time: most nets are soon
+        wrong, and what comes after that counts for nothing.
         """
-        task, recipe = self.population.condition_of(group[0]).task, self.recipe(group[0])
-        most = min(recipe.periods, task.training_periods)
-        numbers = self.state.training_streams.tolist()
-        going_on = group
-        for periods in prefixes(most):
-            batch = self.data.training_batch(going_on, [numbers[r] for r in going_on], recipe.streams, periods)
-            outputs = side_by_side([self.net(r) for r in going_on], batch.inputs, self._noise(going_on))
-            losses, is_whole = loss_of_streams(batch, outputs, task.tolerance)
-            longer = is_whole & (periods < most)
-            for place, index in enumerate(going_on):
-                if longer[place]:
-                    continue
-                yield losses[place]
-                z = outputs[place].detach().numpy()
-                for stream, own in zip(batch.streams[place], z, strict=True):
-                    self.state.net_steps[index] += steps_until_wrong(stream, own[: len(stream.inputs)], task.tolerance)
-                self.state.training_size[index] = stream_size(stream, own[: len(stream.inputs)], task.tolerance)
-            self._measure(batch, outputs, ~longer, task.tolerance)
-            going_on = [index for place, index in enumerate(going_on) if longer[place]]
-            if not going_on:
-                return
+        state, conditions = self.state, {index: self.population.condition_of(index) for index in self._due}
+        most = {index: min(self.recipe(index).periods, conditions[index].task.training_periods) for index in self._due}
+        going_on, periods = self._due, 1
+        while going_on:
+            asked = {}
+            for index in going_on:
+                some, first = min(periods, most[index]), int(state.training_streams[index])
+                asked[index] = self.data.training_streams(index, first, self.recipe(index).streams, some)
+            going_on = []
+            for nets, batch, outputs, tolerance in self._run(asked, training=True):
+                result = judged(batch, outputs, tolerance)
+                is_longer = result.is_whole.any(-1) & (np.array([most[index] for index in nets]) > periods)
+                done = np.flatnonzero(~is_longer)
+                going_on += [nets[r] for r in np.flatnonzero(is_longer)]
+                if len(done):
+                    mine = [nets[r] for r in done]
+                    state.net_steps.numpy()[mine] += result.steps[done].sum(-1)
+                    state.training_size.numpy()[mine] = result.size[done, -1]
+                    self.training_size.update(torch.from_numpy(result.size[done]))
+                    yield losses_of(batch, outputs, result.steps)[done]
+            periods *= GROWTH
 
-    def _noise(self, group: list[int]) -> Tensor | None:
-        """On the initial states of some replicas of one condition in training, where it has any."""
-        people, condition = self.population, self.population.condition_of(group[0])
+    def _run(self, asked: Mapping[int, tuple[Stream, ...]], training: bool) -> Iterator[tuple[list[int], Batch, Tensor, float]]:
+        """The nets with batches that have a shape in common, group by group: nets, batch, outputs (R, N, T), tolerance."""
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for index, streams in asked.items():
+            groups.setdefault((*self._kind[index], len(streams), padded_length(streams)), []).append(index)
+        for (tolerance, *_, steps), nets in groups.items():
+            start = time.perf_counter()
+            batch = batch_of([asked[index] for index in nets], cast(int, steps))
+            noise = self._noise(nets) if training else None
+            outputs = side_by_side([self.net(index) for index in nets], batch.inputs, noise)
+            cost = (time.perf_counter() - start) / len(nets)
+            (self._forward if training else self.seconds.numpy())[nets] += cost
+            yield nets, batch, outputs, cast(float, tolerance)
+
+    def _noise(self, nets: list[int]) -> Tensor | None:
+        """On the initial states in training, of nets that all have it or all have none."""
+        people, condition = self.population, self.population.condition_of(nets[0])
         if not condition.initial_noise:
             return None
-        keys, first = np.stack([people.seed[group], people.replica[group]], axis=1), self.state.training_streams[group].numpy()
+        keys, first = np.stack([people.seed[nets], people.replica[nets]], axis=1), self.state.training_streams[nets].numpy()
         states = 2 if condition.model.has_cells else 1
-        return initial_noise(
-            condition.initial_noise, keys, first, self.recipe(group[0]).streams, states, condition.model.hidden_size
-        )
+        streams, size = self.recipe(nets[0]).streams, condition.model.hidden_size
+        return initial_noise(condition.initial_noise, keys, first, streams, states, size)
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Each net's gradient by itself; a net whose gradient is not finite has diverged."""
-        for index in (index for group in self._due for index in group):
-            parameters = self._learned(index)
-            clip = self.recipe(index).clip
-            norm = nn.utils.clip_grad_norm_(parameters, math.inf if clip is None else clip)
-            if not torch.isfinite(norm):
-                self.state.verdict[index] = Verdict.DIVERGED
-                for parameter in parameters:
-                    parameter.grad = None
+        owners = [(index, p) for index in self._due for p in self._learned(index) if p.grad is not None]
+        gradients = [cast(Tensor, p.grad) for _, p in owners]
+        place = {index: k for k, index in enumerate(self._due)}
+        squares = np.square(torch.stack(torch._foreach_norm(gradients)).numpy())
+        norms = np.sqrt(np.bincount([place[index] for index, _ in owners], weights=squares, minlength=len(place)))
+        clips = np.array([math.inf if self.recipe(index).clip is None else self.recipe(index).clip for index in self._due])
+        scales = np.where(norms > clips, clips / np.maximum(norms, 1e-300), 1.0)
+        torch._foreach_mul_(gradients, [float(scales[place[index]]) for index, _ in owners])
+        for index in (index for index in self._due if not np.isfinite(norms[place[index]])):
+            self.state.verdict[index] = Verdict.DIVERGED
+            for parameter in self._learned(index):
+                parameter.grad = None
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
-        """The update, then the tests."""
+        """The update, then the tests and verdicts."""
         before = int(self.state.net_steps.sum())
         super().optimizer_step(*arguments, **named)
-        shared = time.perf_counter() - self._began - self._forward.sum()  # the backward pass and the update
-        shares = self._forward * (1 + shared / max(self._forward.sum(), 1e-9))
-        for group, share in zip(self._due, shares, strict=True):
-            start = time.perf_counter()
-            self._after_update(group)
-            self.seconds[group] += (share + time.perf_counter() - start) / len(group)
+        tests_from = time.perf_counter()
+        share = self._forward / max(float(self._forward.sum()), 1e-12)  # of the backward pass and the update, too
+        self.seconds += torch.from_numpy(share * (tests_from - self._began))
+        self._after_update()
         seconds = time.perf_counter() - self._began
         self.net_steps_per_second = (int(self.state.net_steps.sum()) - before) / seconds
         self.trainer.should_stop = self.is_finished
 
-    def _after_update(self, group: list[int]) -> None:
-        """Test the replicas of one condition and reach their verdicts."""
-        state, condition = self.state, self.population.condition_of(group[0])
-        state.training_streams[group] += self.recipe(group[0]).streams
-        alive = [index for index in group if state.verdict[index] == Verdict.RUNNING]
-        numbers = state.training_streams.tolist()
-        outcomes = examine(
-            condition.task,
-            alive,
-            lambda some, test, periods: self.data.test_batch(some, [numbers[r] for r in some], test, periods),
-            lambda some, inputs: side_by_side([self.net(r) for r in some], inputs),
-        )
+    def _after_update(self) -> None:
+        """Test the due nets and reach their verdicts, by the same rule as the engines."""
+        state, people = self.state, self.population
+        state.training_streams.numpy()[self._due] += [self.recipe(index).streams for index in self._due]
+        numbers, verdicts = state.training_streams.tolist(), state.verdict.tolist()
+        with torch.no_grad():
+            outcomes = examine(
+                {index: people.condition_of(index).task for index in self._due if verdicts[index] == Verdict.RUNNING},
+                lambda index, test, periods: self.data.test_stream(index, numbers[index], test, periods),
+                lambda asked: self._run(asked, training=False),
+            )
         for index, outcome in outcomes.items():
             state.take(index, outcome)
-            state.verdict[index] = self._verdict(index, outcome)
-        self.solved.update(state.verdict[group] == Verdict.SOLVED)
-
-    def _verdict(self, index: int, outcome: Outcome) -> Verdict:
-        """After a test, by the same rule as the engines'."""
-        budget = self.population.condition_of(index).budget
-        if outcome.solved:
-            return Verdict.SOLVED
-        if not all(bool(torch.isfinite(p).all()) for p in self.net(index).parameters()):
-            return Verdict.DIVERGED
-        spent = self.state.training_streams[index] >= budget.training_streams or self.state.net_steps[index] >= budget.net_steps
-        return Verdict.UNSOLVED if spent else Verdict.RUNNING
-
-    def _measure(self, batch: Any, outputs: Tensor, counted: Tensor, tolerance: float) -> None:
-        """For the log."""
-        z, d, mask = outputs.detach()[counted], batch.targets[counted], batch.has_target[counted]
-        self.training_size.update(z, d, mask, batch.period[counted], tolerance)
-        self.training_error.update(z, d, mask)
+            budget = people.condition_of(index).budget
+            if outcome.solved:
+                state.verdict[index] = Verdict.SOLVED
+            elif numbers[index] >= budget.training_streams or int(state.net_steps[index]) >= budget.net_steps:
+                state.verdict[index] = Verdict.UNSOLVED
+        self.solved.update(torch.tensor([outcome.solved for outcome in outcomes.values()]))
+        self.error.update(
+            torch.tensor([o.squared_error for o in outcomes.values()]), torch.tensor([o.targets for o in outcomes.values()])
+        )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """About once a second, what the metrics have gathered since the last time."""
         if (now := time.monotonic()) >= self._log_due or self.is_finished:
             self._log_due = now + _LOG_SECONDS
-            metrics = {"mean training stream size": self.training_size, "training RMSE": self.training_error}
-            for name, metric in (metrics | {"solved fraction of the tests": self.solved}).items():
-                self.log(name, metric.compute(), batch_size=1)
+            names = ("mean training stream size", "solved fraction of the tests", "RMSE of whole test streams")
+            for name, metric in zip(names, (self.training_size, self.solved, self.error), strict=True):
+                if not torch.isnan(value := metric.compute()):
+                    self.log(name, value, batch_size=1)
                 metric.reset()
 
     def _running(self) -> list[int]:
@@ -232,7 +236,7 @@ class BPTTModule(PopulationModule):
 
     def _learned(self, index: int) -> list[nn.Parameter]:
         """What the replica's net learns."""
-        return [parameter for parameter in self.net(index).parameters() if parameter.requires_grad]
+        return self._parameters_of[index]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the nets by replica, with what the optimiser keeps of each; the scheduler follows from the updates."""
@@ -263,3 +267,9 @@ class BPTTModule(PopulationModule):
                 self.state.put_row(index, net.counters)
                 self.seconds[index] = net.seconds
         self._elsewhere = list(nets.values())
+
+
+def _kind(condition: Condition) -> tuple[object, ...]:
+    """What nets that can run side by side have in common; the tolerance goes first."""
+    recipe, noise = cast(BPTT, condition.recipe), condition.initial_noise
+    return condition.task.tolerance, condition.output_activation, condition.peepholes, str(condition.model), recipe.truncated, noise

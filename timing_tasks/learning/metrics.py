@@ -7,46 +7,30 @@ from torch import Tensor
 from torchmetrics import Metric
 
 
-def stream_sizes(outputs: Tensor, targets: Tensor, has_target: Tensor, period: Tensor, tolerance: float) -> Tensor:
-    """Periods of each stream before its first wrong prediction (`tasks.stream_size`), (..., T) each, int64 (...).
-
-    Args:
-        outputs: z.
-        targets: d.
-        has_target: bool; False too for the steps that pad a shorter stream.
-        period: to which period, from 0, a step belongs; -1 for the steps that pad a shorter stream.
-        tolerance: see `tasks.is_correct`.
-    """
-    wrong = has_target & ~((targets - outputs).abs() < tolerance)
-    whole = period.amax(-1) + 1
-    return torch.where(wrong, period, whole.unsqueeze(-1)).amin(-1)
-
-
 class StreamSize(Metric):
-    """The mean stream size."""
+    """The mean stream size (`tasks.stream_size`)."""
 
     full_state_update = False
-    total: Tensor
+    periods: Tensor
     streams: Tensor
 
     def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("periods", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("streams", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, outputs: Tensor, targets: Tensor, has_target: Tensor, period: Tensor, tolerance: float) -> None:
-        """Count a batch; see `stream_sizes`."""
-        sizes = stream_sizes(outputs, targets, has_target, period, tolerance)
-        self.total += sizes.sum()
+    def update(self, sizes: Tensor) -> None:
+        """Count streams of some sizes, in periods; any shape."""
+        self.periods += sizes.sum()
         self.streams += sizes.numel()
 
     def compute(self) -> Tensor:
         """In periods; NaN without a stream."""
-        return self.total / self.streams
+        return self.periods / self.streams
 
 
 class RootMeanSquareError(Metric):
-    """Of the predictions at the steps that have a target (`tasks.root_mean_square_error`)."""
+    """Of predictions (`tasks.root_mean_square_error`): not the mean over streams, but over all their targets."""
 
     full_state_update = False
     squared_error: Tensor
@@ -57,10 +41,10 @@ class RootMeanSquareError(Metric):
         self.add_state("squared_error", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("targets", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, outputs: Tensor, targets: Tensor, has_target: Tensor) -> None:
-        """Count a batch, all of one shape."""
-        self.squared_error += ((targets - outputs)[has_target] ** 2).sum()
-        self.targets += has_target.sum()
+    def update(self, squared_error: Tensor, targets: Tensor) -> None:
+        """Count streams by their sums of squared errors and their numbers of targets; any shape."""
+        self.squared_error += squared_error.sum()
+        self.targets += targets.sum()
 
     def compute(self) -> Tensor:
         """NaN without a target."""
@@ -81,7 +65,7 @@ class SolvedFraction(Metric):
 
     def update(self, solved: Tensor) -> None:
         """Count some; bool, any shape."""
-        self.solved += solved.sum()
+        self.solved += solved.sum().long()
         self.nets += solved.numel()
 
     def compute(self) -> Tensor:

@@ -31,14 +31,18 @@ _REST_OF_A_STEP = 200
 
 _TENSORS = "Tensor x, Tensor h0, Tensor c0, Tensor weight_ih, Tensor weight_hh, Tensor? bias, Tensor? peephole"
 _SWITCHES = "bool tanh, bool truncated, bool batch_first"
-_library = torch.library.Library("timing_tasks", "DEF")
+_library = torch.library.Library("timing_tasks", "DEF")  # type: ignore[no-untyped-call]
 # Gives h of every step, the last h and c, and, with `keep`, what the way back needs.
-_library.define(f"peephole_lstm({_TENSORS}, {_SWITCHES}, bool keep) -> (Tensor, Tensor, Tensor, Tensor)")
+_library.define(  # type: ignore[no-untyped-call]
+    f"peephole_lstm({_TENSORS}, {_SWITCHES}, bool keep) -> (Tensor, Tensor, Tensor, Tensor)"
+)
 # Gives the gradients of the seven tensors; an empty one for a tensor that is not there, and for x without `needs_x`.
-_library.define(
+_library.define(  # type: ignore[no-untyped-call]
     f"peephole_lstm_backward(Tensor? dout, Tensor? dh, Tensor? dc, {_TENSORS}, Tensor out, Tensor tape, {_SWITCHES}, bool needs_x)"
     " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
+_FORWARD = torch.ops.timing_tasks.peephole_lstm.default
+_BACKWARD = torch.ops.timing_tasks.peephole_lstm_backward.default
 
 
 def serves(x: Tensor, weights: Weights) -> bool:
@@ -57,14 +61,12 @@ def run(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See `recurrence.run`; for what `serves` agrees to."""
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h, c, *weights))
-    output, h, c, _ = torch.ops.timing_tasks.peephole_lstm.default(
-        x, h, c, *weights, activation == "tanh", truncated, batch_first, keep
-    )
+    output, h, c, _ = _FORWARD(x, h, c, *weights, activation == "tanh", truncated, batch_first, keep)
     return output, h, c
 
 
 def _forward(*arguments: Any) -> tuple[Tensor, ...]:
-    *tensors, tanh, truncated, batch_first, keep = arguments
+    *tensors, tanh, truncated, batch_first, _ = arguments
     sizes = _sizes(tensors, batch_first)
     tensors = [None if t is None else t.contiguous() for t in tensors]
     results = _empty_results(*arguments)
@@ -75,7 +77,7 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
 
 
 def _backward(*arguments: Any) -> tuple[Tensor, ...]:
-    *tensors, tanh, truncated, batch_first, needs_x = arguments
+    *tensors, tanh, truncated, batch_first, _ = arguments
     errors, tensors, (out, tape) = tensors[:3], tensors[3:10], tensors[10:]
     sizes = _sizes(tensors, batch_first)
     tensors = [None if t is None else t.contiguous() for t in (*errors, *tensors)]
@@ -137,12 +139,12 @@ def _sizes(tensors: list[Tensor | None], batch_first: bool) -> tuple[int, int, i
     if batch_first:
         steps, batch = batch, steps
     hidden = weight_hh.size(-1)
-    ends = ((batch, hidden), (batch, hidden), (4 * hidden, inputs), (4 * hidden, hidden), (4 * hidden,), (3, hidden))
+    ends = ((1, batch, hidden), (1, batch, hidden), (4 * hidden, inputs), (4 * hidden, hidden), (4 * hidden,), (3, hidden))
     for tensor, end in zip(tensors[1:], ends, strict=True):
         if tensor is not None and (tensor.shape != (*axis, *end) or tensor.dtype != x.dtype):
             raise ValueError(f"a tensor of shape {tuple(tensor.shape)}, {tensor.dtype}: expected {(*axis, *end)}, {x.dtype}")
-    if len(axis) > 1:
-        raise ValueError(f"x of shape {tuple(x.shape)}: at most four dimensions")
+    if len(axis) > 1 or not x.numel():
+        raise ValueError(f"x of shape {tuple(x.shape)}: at most four dimensions, none of them 0")
     return axis[0] if axis else 1, steps, batch, inputs, hidden
 
 
@@ -153,24 +155,30 @@ def _threads(sizes: tuple[int, int, int, int, int]) -> int:
     return max(1, min(torch.get_num_threads(), work // _WORTH_A_THREAD))
 
 
-def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *tensors, ctx.tanh, ctx.truncated, ctx.batch_first, _ = inputs
-    out, _, _, tape = output
-    ctx.mark_non_differentiable(tape)
-    ctx.set_materialize_grads(False)
-    ctx.save_for_backward(*tensors, out, tape)
+class _Recurrence(torch.autograd.Function):
+    """The operator for autograd (by hand: `torch.library.register_autograd` takes twice as long as a small layer itself)."""
 
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
+        *tensors, ctx.tanh, ctx.truncated, ctx.batch_first, _ = arguments
+        with torch._C._AutoDispatchBelowAutograd():
+            out, h, c, tape = _FORWARD(*arguments)
+        ctx.mark_non_differentiable(tape)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(*tensors, out, tape)
+        return out, h, c, tape
 
-def _go_back(ctx: Any, *errors: Tensor | None) -> tuple[Tensor | None, ...]:
-    *tensors, out, tape = ctx.saved_tensors
-    if torch.is_grad_enabled():
-        gradients = _differentiable_gradients(ctx, errors[:3], tensors)
-    else:
-        gradients = torch.ops.timing_tasks.peephole_lstm_backward.default(
-            *errors[:3], *tensors, out, tape, ctx.tanh, ctx.truncated, ctx.batch_first, ctx.needs_input_grad[0]
-        )
-    used = (g if needed else None for g, needed in zip(gradients, ctx.needs_input_grad, strict=False))
-    return *used, None, None, None, None
+    @staticmethod
+    def backward(ctx: Any, *errors: Tensor | None) -> tuple[Tensor | None, ...]:
+        *tensors, out, tape = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            gradients = _differentiable_gradients(ctx, errors[:3], tensors)
+        else:
+            gradients = _BACKWARD(
+                *errors[:3], *tensors, out, tape, ctx.tanh, ctx.truncated, ctx.batch_first, ctx.needs_input_grad[0]
+            )
+        needed = ctx.needs_input_grad[: len(tensors)]
+        return *(g if is_needed else None for g, is_needed in zip(gradients, needed, strict=True)), None, None, None, None
 
 
 def _differentiable_gradients(
@@ -190,9 +198,9 @@ def _differentiable_gradients(
     return tuple(next(found) if tensor is not None and tensor.requires_grad else None for tensor in tensors)
 
 
-_library.impl("peephole_lstm", _forward, "CPU")
-_library.impl("peephole_lstm_backward", _backward, "CPU")
+_library.impl("peephole_lstm", _forward, "CPU")  # type: ignore[no-untyped-call]
+_library.impl("peephole_lstm_backward", _backward, "CPU")  # type: ignore[no-untyped-call]
 torch.library.register_fake("timing_tasks::peephole_lstm", _empty_results, lib=_library)
 torch.library.register_fake("timing_tasks::peephole_lstm_backward", _empty_gradients, lib=_library)
-torch.library.register_autograd("timing_tasks::peephole_lstm", _go_back, setup_context=_remember, lib=_library)
+_library.impl("peephole_lstm", _Recurrence.apply, "Autograd")  # type: ignore[no-untyped-call]
 torch.library.register_autocast("timing_tasks::peephole_lstm", "cpu", torch.float32, lib=_library)

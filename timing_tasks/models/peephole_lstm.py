@@ -29,6 +29,28 @@ class PeepholeLSTM(nn.Module):
     With zero peepholes this is `torch.nn.LSTM`, number for number. Shapes, the order (i, f, g, o) of the gates and the
     meaning of `batch_first` are those of `torch.nn.LSTM`; there is one bias, where that has two that are only ever added.
 
+    On the CPU, in float32 and float64, it runs natively (`native_recurrence`), under autocast in float32; elsewhere as a loop of
+    tensor operations (`recurrence`). Both have derivatives of any order; the second ones go through the loop. The transforms of
+    `torch.func` go through it too.
+
+    In place of `torch.nn.LSTM(8, 32, batch_first=True)`, with x of shape (N, T, 8)::
+
+        lstm = PeepholeLSTM(8, 32, batch_first=True)
+        output, (h, c) = lstm(x)
+
+    Both directions, and a second layer on top::
+
+        back, second = PeepholeLSTM(8, 32, batch_first=True), PeepholeLSTM(64, 32, batch_first=True)
+        both = torch.cat([lstm(x)[0], back(x.flip(1))[0].flip(1)], dim=-1)
+        deep = second(both)[0]
+
+    Sequences of several `lengths`, filled up to T with anything finite: what comes after the end of a sequence does not change
+    what comes before, so that it only has to be left out of the loss (`target` has the shape of `output`)::
+
+        mask = torch.arange(x.size(1)) < lengths.unsqueeze(1)
+        loss = (output - target).square()[mask].mean()
+        last = output[torch.arange(x.size(0)), lengths - 1]
+
     Args:
         input_size: features of x.
         hidden_size: cells, and features of h.
@@ -140,7 +162,7 @@ class PeepholeLSTM(nn.Module):
             all of these have a leading axis of R.
 
         Raises:
-            ValueError: an input or initial state of another shape.
+            ValueError: an input or initial state of another shape, dtype or device than the layer's.
         """
         axis = self._replica_axis
         batched = input.dim() == len(axis) + 3
@@ -157,13 +179,26 @@ class PeepholeLSTM(nn.Module):
         for name, state in zip("hc", hx, strict=True):
             if tuple(state.shape) != expected:
                 raise ValueError(f"{name}0 of shape {tuple(state.shape)}: expected {expected}")
-        h, c = (state.squeeze(len(axis)) if batched else state for state in hx)  # (..., N, hidden_size) each
+            self._check(f"{name}0", state)
+        self._check("input", input)
+        h, c = hx if batched else (state.unsqueeze(-2) for state in hx)  # (..., 1, N, hidden_size) each
         weights = Weights(self.weight_ih, self.weight_hh, self.bias, self.weight_peephole)
         run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
         output, h, c = run(x, h, c, weights, self.activation, self.truncated, batch_first)
         if not batched:
-            return output.squeeze(-2), (h, c)
-        return output, (h.unsqueeze(len(axis)), c.unsqueeze(len(axis)))
+            output, h, c = (tensor.squeeze(-2) for tensor in (output, h, c))
+        return output, (h, c)
+
+    def _check(self, name: str, tensor: Tensor) -> None:
+        """Raise ValueError for a tensor that is not on the layer's device or not of its dtype; under autocast others will do."""
+        weight = self.weight_hh
+        if tensor.device != weight.device:
+            raise ValueError(f"{name} is on {tensor.device}, the layer on {weight.device}: move one, as with {name}.to(...)")
+        if tensor.dtype != weight.dtype:
+            will_do = tensor.is_floating_point() and torch.float64 not in (tensor.dtype, weight.dtype)
+            if not (will_do and torch.is_autocast_enabled(tensor.device.type)):
+                text = f"{name} of dtype {tensor.dtype} does not match the layer's {weight.dtype}"
+                raise ValueError(f"{text}: convert one, as with {name}.to({weight.dtype})")
 
     def extra_repr(self) -> str:
         """The arguments that differ from their defaults, for `print`."""

@@ -29,7 +29,7 @@ def run(
 
     Args:
         x: (..., T, N, I), or (..., N, T, I) with `batch_first`.
-        h: before the first step, (..., N, H).
+        h: before the first step, (..., 1, N, H).
         c: likewise.
         weights: see `Weights`.
         activation: one of ACTIVATIONS.
@@ -44,11 +44,13 @@ def run(
     if weights.bias is not None:
         net = net + weights.bias.unsqueeze(-2)
     net_x = net.reshape(x.shape[:-1] + net.shape[-1:])  # (..., T, N, 4H) or (..., N, T, 4H)
+    h, c = h.squeeze(-3), c.squeeze(-3)  # (..., N, H) each
     outputs = []
     for t, net_t in enumerate(net_x.unbind(time)):
         h, c = step(net_t, h, c, weights, activation, truncated, first=t == 0)
         outputs.append(h)
-    return torch.stack(outputs, dim=time) if outputs else net_x.new_zeros(x.shape[:-1] + h.shape[-1:]), h, c
+    output = torch.stack(outputs, dim=time) if outputs else net_x.new_zeros(x.shape[:-1] + h.shape[-1:])
+    return output, h.unsqueeze(-3), c.unsqueeze(-3)
 
 
 def step(

@@ -57,7 +57,7 @@ class CellsForward : Cells<T, W> {
     using V = Vector<T, W>;
 
 public:
-    explicit CellsForward(const Layer<T>& layer) : Base(layer), weights_(panels * (1 + I + H) * 4 * P), c_(l.batch * HP) {}
+    explicit CellsForward(const Layer<T>& layer) : Base(layer), weights_(panels * (1 + I + H) * 4 * P), c_(l.batch * HP), net_(l.batch * 4 * W) {}
 
     // The rows of a replica, from `begin` to `end`.
     void run(std::int64_t r, std::int64_t begin, std::int64_t end) {
@@ -66,7 +66,8 @@ public:
             std::copy_n(l.c0 + (r * l.batch + n) * H, H, c_ + n * HP);
         for (std::int64_t t = 0; t < l.steps; ++t)
             this->each_register([&](std::int64_t panel, std::int64_t lane) {
-                in_blocks<ROWS_AT_ONCE>(end - begin, [&](std::int64_t n, auto rows) { step<rows.value>(t, r, begin + n, panel, lane); });
+                in_blocks<ROWS_AT_ONCE>(end - begin, [&](std::int64_t n, auto rows) { add_up<rows.value>(t, r, begin + n, panel, lane); });
+                step(t, r, begin, end, panel * P + lane);
             });
         for (std::int64_t n = begin; n < end; ++n) {
             std::copy_n(this->h_before(l.steps, r, n), H, l.h_last + (r * l.batch + n) * H);
@@ -75,10 +76,10 @@ public:
     }
 
 private:
-    // Some rows of the batch, one register of cells.
+    // The net inputs of one register of cells for some rows of the batch, without the peepholes' part, as [row][gate]. (Not inlined:
+    // the registers would go to the constants of the exponential functions.)
     template <int ROWS>
-    TIMING_TASKS_INLINE void step(std::int64_t t, std::int64_t r, std::int64_t n, std::int64_t panel, std::int64_t lane) {
-        const std::int64_t j = panel * P + lane;
+    __attribute__((noinline)) void add_up(std::int64_t t, std::int64_t r, std::int64_t n, std::int64_t panel, std::int64_t lane) {
         const T* const w = weights_ + panel * (1 + I + H) * 4 * P + lane;
         V net[4][ROWS];
 #pragma GCC unroll 8
@@ -87,15 +88,22 @@ private:
             for (int m = 0; m < ROWS; ++m) net[gate][m] = load<W>(w + gate * P);
         multiply<4, ROWS, W>(net, this->x(t, r, n), l.row_stride(I), 1, w + 4 * P, P, 4 * P, I);
         multiply<4, ROWS, W>(net, this->h_before(t, r, n), this->h_before_stride(t), 1, w + (1 + I) * 4 * P, P, 4 * P, H);
-        const Peepholes<T, W> peepholes = this->peepholes(j);
 #pragma GCC unroll 8
-        for (int m = 0; m < ROWS; ++m) {
-            T* const c = c_ + (n + m) * HP + j;
-            const V nets[4] = {net[0][m], net[1][m], net[2][m], net[3][m]};
-            const Kept<T, W> kept = step_forward<T, W>(nets, load<W>(c), peepholes, l.tanh);
-            store<W>(c, kept.c);
-            store_some<W>(this->h(t, r, n + m) + j, kept.o * kept.squashed, H - j);
-            if (l.tape) kept.store_to(this->tape(t, r, n + m) + j, HP);
+        for (int m = 0; m < ROWS; ++m)
+#pragma GCC unroll 8
+            for (int gate = 0; gate < 4; ++gate) store<W>(net_ + ((n + m) * 4 + gate) * W, net[gate][m]);
+    }
+
+    // The step of the cells from j on.
+    __attribute__((noinline)) void step(std::int64_t t, std::int64_t r, std::int64_t begin, std::int64_t end, std::int64_t j) {
+        const Peepholes<T, W> peepholes = this->peepholes(j);
+        for (std::int64_t n = begin; n < end; ++n) {
+            V net[4];
+            for (int gate = 0; gate < 4; ++gate) net[gate] = load<W>(net_ + (n * 4 + gate) * W);
+            const Kept<T, W> kept = step_forward<T, W>(net, load<W>(c_ + n * HP + j), peepholes, l.tanh);
+            store<W>(c_ + n * HP + j, kept.c);
+            store_some<W>(this->h(t, r, n) + j, kept.o * kept.squashed, H - j);
+            if (l.tape) kept.store_to(this->tape(t, r, n) + j, HP);
         }
     }
 
@@ -113,7 +121,7 @@ private:
             }
     }
 
-    Buffer<T> weights_, c_;
+    Buffer<T> weights_, c_, net_;
     std::int64_t replica_ = -1;
 };
 

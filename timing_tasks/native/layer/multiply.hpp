@@ -11,14 +11,27 @@ template <int V, int M, int W, class T>
 TIMING_TASKS_INLINE void multiply(Vector<T, W> (&sums)[V][M], const T* a, std::int64_t a_next, std::int64_t a_step, const T* b,
                                   std::int64_t b_next, std::int64_t b_step, std::int64_t count) {
     for (std::int64_t s = 0; s < count; ++s, a += a_step, b += b_step) {
-        Vector<T, W> registers[V];
+        // Of the two kinds of operands the fewer wait in registers for the other.
+        if constexpr (M < V) {
+            Vector<T, W> numbers[M];
 #pragma GCC unroll 8
-        for (int v = 0; v < V; ++v) registers[v] = load<W>(b + v * b_next);
+            for (int m = 0; m < M; ++m) numbers[m] = filled<W>(a[m * a_next]);
 #pragma GCC unroll 8
-        for (int m = 0; m < M; ++m) {
-            const Vector<T, W> number = filled<W>(a[m * a_next]);
+            for (int v = 0; v < V; ++v) {
+                const Vector<T, W> other = load<W>(b + v * b_next);
 #pragma GCC unroll 8
-            for (int v = 0; v < V; ++v) sums[v][m] = fused<T, W>(number, registers[v], sums[v][m]);
+                for (int m = 0; m < M; ++m) sums[v][m] = fused<T, W>(numbers[m], other, sums[v][m]);
+            }
+        } else {
+            Vector<T, W> others[V];
+#pragma GCC unroll 8
+            for (int v = 0; v < V; ++v) others[v] = load<W>(b + v * b_next);
+#pragma GCC unroll 8
+            for (int m = 0; m < M; ++m) {
+                const Vector<T, W> number = filled<W>(a[m * a_next]);
+#pragma GCC unroll 8
+                for (int v = 0; v < V; ++v) sums[v][m] = fused<T, W>(number, others[v], sums[v][m]);
+            }
         }
     }
 }

@@ -53,52 +53,65 @@ template <int W, class T>
 TIMING_TASKS_INLINE Vector<T, W> filled(T value) {
     return Vector<T, W>{} + value;
 }
-// The first `count` numbers, zeros behind them.
+// The first `count` numbers, which may be none, zeros behind them.
 template <int W, class T>
-TIMING_TASKS_INLINE Vector<T, W> load_some(const T* from, std::size_t count) {
+TIMING_TASKS_INLINE Vector<T, W> load_some(const T* from, std::int64_t count) {
     if (count >= W) return load<W>(from);
     T numbers[W] = {};
-    for (std::size_t k = 0; k < count; ++k) numbers[k] = from[k];
+    for (std::int64_t k = 0; k < count; ++k) numbers[k] = from[k];
     return load<W>(numbers);
 }
 template <int W, class T>
-TIMING_TASKS_INLINE void store_some(T* to, Vector<T, W> value, std::size_t count) {
+TIMING_TASKS_INLINE void store_some(T* to, Vector<T, W> value, std::int64_t count) {
     if (count >= W) return store<W>(to, value);
     T numbers[W];
     store<W>(numbers, value);
-    for (std::size_t k = 0; k < count; ++k) to[k] = numbers[k];
+    for (std::int64_t k = 0; k < count; ++k) to[k] = numbers[k];
 }
 
-// a * b + c, for any width; those that the processor has a word for stand below.
+// What the processor may have a word of its own for; `smaller` and `larger` give the second operand where one of the two is a NaN.
 template <class T, int W>
-struct Fused {
-    static TIMING_TASKS_INLINE Vector<T, W> of(Vector<T, W> a, Vector<T, W> b, Vector<T, W> c) { return a * b + c; }
+struct AnyWidth {
+    typedef Vector<T, W> V;
+    static TIMING_TASKS_INLINE V fused(V a, V b, V c) { return a * b + c; }
+    static TIMING_TASKS_INLINE V smaller(V a, V b) { return a < b ? a : b; }
+    static TIMING_TASKS_INLINE V larger(V a, V b) { return a > b ? a : b; }
 };
-#define TIMING_TASKS_FUSED(T, W, expression)                                                             \
-    template <>                                                                                          \
-    struct Fused<T, W> {                                                                                 \
-        typedef Vector<T, W> V;                                                                          \
-        static TIMING_TASKS_INLINE V of(V a, V b, V c) { return (V)(expression); }                       \
+template <class T, int W>
+struct Words : AnyWidth<T, W> {};
+#define TIMING_TASKS_WORDS(T, W, PREFIX, SUFFIX)                                                     \
+    template <>                                                                                      \
+    struct Words<T, W> {                                                                             \
+        typedef Vector<T, W> V;                                                                      \
+        static TIMING_TASKS_INLINE V fused(V a, V b, V c) { return PREFIX##_fmadd_##SUFFIX(a, b, c); } \
+        static TIMING_TASKS_INLINE V smaller(V a, V b) { return PREFIX##_min_##SUFFIX(a, b); }        \
+        static TIMING_TASKS_INLINE V larger(V a, V b) { return PREFIX##_max_##SUFFIX(a, b); }         \
     };
 #if defined(__FMA__)
-TIMING_TASKS_FUSED(float, 4, _mm_fmadd_ps(a, b, c))
-TIMING_TASKS_FUSED(double, 2, _mm_fmadd_pd(a, b, c))
-TIMING_TASKS_FUSED(float, 8, _mm256_fmadd_ps(a, b, c))
-TIMING_TASKS_FUSED(double, 4, _mm256_fmadd_pd(a, b, c))
+TIMING_TASKS_WORDS(float, 4, _mm, ps)
+TIMING_TASKS_WORDS(double, 2, _mm, pd)
+TIMING_TASKS_WORDS(float, 8, _mm256, ps)
+TIMING_TASKS_WORDS(double, 4, _mm256, pd)
 #endif
 #if defined(__AVX512F__)
-TIMING_TASKS_FUSED(float, 16, _mm512_fmadd_ps(a, b, c))
-TIMING_TASKS_FUSED(double, 8, _mm512_fmadd_pd(a, b, c))
+TIMING_TASKS_WORDS(float, 16, _mm512, ps)
+TIMING_TASKS_WORDS(double, 8, _mm512, pd)
 #endif
+#undef TIMING_TASKS_WORDS
 #if defined(__ARM_NEON) && defined(__aarch64__)
-TIMING_TASKS_FUSED(float, 4, vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b))
-TIMING_TASKS_FUSED(double, 2, vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b))
+template <>
+struct Words<float, 4> : AnyWidth<float, 4> {
+    static TIMING_TASKS_INLINE V fused(V a, V b, V c) { return (V)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+};
+template <>
+struct Words<double, 2> : AnyWidth<double, 2> {
+    static TIMING_TASKS_INLINE V fused(V a, V b, V c) { return (V)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b); }
+};
 #endif
-#undef TIMING_TASKS_FUSED
 
 template <class T, int W>
 TIMING_TASKS_INLINE Vector<T, W> fused(Vector<T, W> a, Vector<T, W> b, Vector<T, W> c) {
-    return Fused<T, W>::of(a, b, c);
+    return Words<T, W>::fused(a, b, c);
 }
 
 // (exp(r) - 1) / r for |r| <= ln 2 / 2 as a polynomial, lowest degree first (relative error 2e-17, for floats 2e-8), and how far
@@ -129,9 +142,8 @@ struct Exp {
         using V = Vector<T, W>;
         using E = Exponential<T>;
         using Bits = typename LayerTypes<T, W>::Bits;
-        const V limit = filled<W>(E::LIMIT), magic = filled<W>(E::MAGIC);
-        x = x > limit ? limit : x;
-        x = x < -limit ? -limit : x;
+        const V magic = filled<W>(E::MAGIC);
+        x = Words<T, W>::larger(filled<W>(-E::LIMIT), Words<T, W>::smaller(filled<W>(E::LIMIT), x));
         // Adding 1.5 * 2^MANTISSA rounds to an integer, which then stands in the low bits of the sum.
         const V shifted = fused<T, W>(x, filled<W>(T(1.4426950408889634074)), magic);
         const V n = shifted - magic;

@@ -1,0 +1,209 @@
+"""Back-propagation through time in Lightning."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import make_condition
+from timing_tasks.condition import Condition
+from timing_tasks.data import TimingDataModule, batch_of, padded_length
+from timing_tasks.learning.bptt import BPTTModule
+from timing_tasks.learning.engine import Population, Verdict
+from timing_tasks.learning.trial import examine, judged, losses_of
+from timing_tasks.model import Model
+from timing_tasks.models.nets import create
+from timing_tasks.recipe import BPTT
+from timing_tasks.tasks import Purpose, Task, is_correct, stream, stream_size
+
+SGD = {"_target_": "torch.optim.SGD", "lr": 30.0, "momentum": 0.9}
+ADAM = {"_target_": "torch.optim.Adam", "lr": 0.01}
+LSTM, GRU = Model("lstm", 1), Model("gru", 2)
+
+
+def condition(task: Task, optimizer: dict[str, object] = SGD, streams: int = 2, budget: int = 40, **net: object) -> Condition:
+    recipe = BPTT("bptt", streams, 100, optimizer, None, 1e-4, False)
+    return make_condition(task, streams=budget, recipe=recipe, **net)
+
+
+NMSD, GTS = Task("nmsd", 3, (0, 1)), Task("gts", 4, (0, 1))
+COSINE = Task("pfg", 6, (), "cos", 0.3)
+CONDITIONS = (
+    condition(NMSD, budget=4000, initial_state="learned"),
+    condition(GTS, peepholes=False, forget_gate=False),
+    condition(GTS, initial_state="noisy", initial_noise=0.1),
+    condition(COSINE, output_activation="identity", model=LSTM, peepholes=False, initial_state="learned_cell_state"),
+    condition(COSINE, output_activation="identity", model=GRU, peepholes=False, initial_state="learned"),
+    condition(Task("msd", 3, (0, 1)), model=Model("peephole_lstm", 2)),
+)
+
+
+def module(conditions: Sequence[Condition], places: Sequence[tuple[int, int]] | None = None) -> BPTTModule:
+    places = [(c, r) for c in range(len(conditions)) for r in range(2)] if places is None else places
+    population = Population.of(conditions, places, 3)
+    return BPTTModule(population, TimingDataModule(population))
+
+
+def fit(some: BPTTModule, updates: int = -1, resume: Path | None = None) -> L.Trainer:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+    trainer = L.Trainer(accelerator="cpu", devices=1, max_epochs=1, max_steps=updates, **quiet)
+    trainer.fit(some, some.data, ckpt_path=resume, weights_only=False)
+    return trainer
+
+
+def ends(some: BPTTModule) -> dict[str, tuple[list[float], list[float]]]:
+    """Of every replica by name: its weights and its counters, exactly."""
+    return {name: (some.weights(r).tolist(), some.state.row(r)) for r, name in enumerate(some.names())}
+
+
+@pytest.fixture(scope="module")
+def whole() -> BPTTModule:
+    some = module(CONDITIONS)
+    fit(some)
+    return some
+
+
+def test_every_net_gets_its_verdict_and_a_delay_is_learned(whole: BPTTModule):
+    assert whole.is_finished
+    assert whole.state.verdict[:2].tolist() == [Verdict.SOLVED] * 2
+    for index in range(len(whole.population)):
+        budget = whole.population.condition_of(index).budget
+        streams = int(whole.state.training_streams[index])
+        assert streams % 2 == 0  # each stream of a mini-batch counts
+        assert (streams == budget.training_streams) == (whole.state.verdict[index] == Verdict.UNSOLVED)
+    assert (whole.seconds > 0).all()
+
+
+def test_the_verdict_is_that_of_the_plain_functions_and_no_weight_moves_after_it(whole: BPTTModule):
+    streams = int(whole.state.training_streams[0])
+    for test in range(NMSD.test_streams):
+        asked = stream(NMSD, 3, 0, streams, Purpose.TEST, test)
+        assert is_correct(asked.targets, whole.outputs(0, asked), NMSD.tolerance)[asked.has_target].all()
+    again = module(CONDITIONS)
+    fit(again, updates=streams // 2)  # when that net has just been solved
+    assert np.array_equal(again.weights(0), whole.weights(0))
+
+
+def test_the_same_rows_whatever_nets_are_beside(whole: BPTTModule):
+    expected = ends(whole)
+    for places in ([(c, 1) for c in range(len(CONDITIONS))], [(3, 0)], [(4, 1), (2, 0), (2, 1), (2, 2)]):
+        some = module(CONDITIONS, places)
+        fit(some)
+        for name, end in ends(some).items():
+            if not name.endswith(" 2"):  # no third replica there
+                assert end == expected[name]
+
+
+@pytest.mark.parametrize("scheduler", [None, {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "gamma": 0.9}])
+@pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=["SGD", "Adam"])
+def test_a_resumed_run_gives_the_same_rows_though_nets_have_joined(
+    optimizer: dict[str, object], scheduler: dict[str, object] | None, tmp_path: Path
+):
+    def with_scheduler(c: Condition) -> Condition:
+        return replace(c, recipe=replace(c.recipe, scheduler=scheduler))
+
+    conditions = [with_scheduler(condition(task, optimizer, budget=24, initial_state="learned")) for task in (NMSD, GTS)]
+    expected = module(conditions, [(0, 0), (1, 0), (1, 1)])
+    fit(expected)
+    half = module(conditions, [(0, 0), (1, 0)])
+    fit(half, updates=5).save_checkpoint(tmp_path / "c.ckpt", weights_only=False)
+    stored = torch.load(tmp_path / "c.ckpt", weights_only=True)  # as the damage check reads it
+    resumed = module(conditions, [(0, 0), (1, 0), (1, 1)])
+    resumed.on_load_checkpoint(stored)
+    assert resumed.state.training_streams.tolist() == [10, 10, 0]
+    fit(resumed)
+    assert ends(resumed) == ends(expected)
+
+
+def test_a_net_that_does_not_stay_finite_has_diverged():
+    wild = condition(COSINE, {"_target_": "torch.optim.SGD", "lr": 1e200}, output_activation="identity")
+    some = module([replace(wild, recipe=replace(wild.recipe, clip=None)), CONDITIONS[1]])
+    fit(some)
+    assert some.state.verdict[:2].tolist() == [Verdict.DIVERGED] * 2
+    assert some.state.verdict[2:].tolist() == [Verdict.UNSOLVED] * 2
+
+
+def test_each_net_is_clipped_by_itself():
+    some = module([CONDITIONS[0]], [(0, 0), (0, 1)])
+    some._due = [0, 1]
+    for index, size in ((0, 1.0), (1, 1e-7)):
+        for parameter in some._learned(index):
+            parameter.grad = torch.full_like(parameter, size)
+    some.configure_gradient_clipping(None)
+    norms = [torch.cat([p.grad.flatten() for p in some._learned(index)]).norm().item() for index in (0, 1)]  # type: ignore[union-attr]
+    assert norms[0] == pytest.approx(1e-4)
+    assert norms[1] == pytest.approx(1e-7 * 19**0.5)
+
+
+def test_the_gradient_of_a_net_is_that_of_its_loss_alone():
+    task, seed, replica = GTS, 3, 1
+    net = create(CONDITIONS[2], seed, replica)
+    alone = create(CONDITIONS[2], seed, replica)
+    streams = tuple(stream(task, seed, replica, k, periods=1) for k in range(2))
+    batch = batch_of([streams], padded_length(streams))
+    outputs = net(batch.inputs[0]).unsqueeze(0)
+    losses_of(batch, outputs, judged(batch, outputs, 0.49).steps).sum().backward()
+    loss = torch.zeros((), dtype=torch.float64)
+    for s in streams:  # step by step, up to the first wrong one
+        z = alone(torch.from_numpy(s.inputs).reshape(1, -1, 1))[0]
+        errors = []
+        for d, value in zip(s.targets.tolist(), z, strict=True):
+            errors.append(0.5 * (d - value) ** 2)
+            if not abs(d - float(value)) < 0.49:
+                break
+        loss = loss + torch.stack(errors).mean() / 2
+    loss.backward()
+    for mine, other in zip(net.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad)
+
+
+def test_outputs_are_judged_as_by_the_plain_functions():
+    rng = np.random.default_rng(0)
+    streams = [tuple(stream(GTS, 1, r, k, periods=4) for k in range(3)) for r in range(5)]
+    batch = batch_of(streams, 32)
+    outputs = batch.targets + torch.from_numpy(rng.normal(0, 0.22, batch.targets.shape))
+    result = judged(batch, outputs, 0.49)
+    for r, row in enumerate(streams):
+        for n, s in enumerate(row):
+            z = outputs[r, n, : len(s.inputs)].numpy()
+            assert result.size[r, n] == stream_size(s, z, 0.49)
+            right = is_correct(s.targets, z, 0.49)
+            assert result.is_whole[r, n] == right.all()
+            assert result.steps[r, n] == (len(right) if right.all() else np.argmin(right) + 1)
+    assert 0 < result.is_whole.sum() < result.is_whole.size
+
+
+def test_a_test_ends_with_the_first_wrong_prediction_and_takes_all_its_streams():
+    def run(asked):
+        for net, (s,) in asked.items():
+            outputs = torch.from_numpy(s.targets.copy())
+            if net == 1 and len(outputs) > 30:
+                outputs[30] += 1
+            yield [net], batch_of([(s,)], len(s.targets)), outputs.reshape(1, 1, -1), 0.49
+
+    outcomes = examine({0: GTS, 1: GTS}, lambda net, test, periods: stream(GTS, 1, net, 7, Purpose.TEST, test, periods), run)
+    tests = [stream(GTS, 1, 0, 7, Purpose.TEST, test) for test in range(10)]
+    assert outcomes[0].solved
+    assert (outcomes[0].size, outcomes[0].steps) == (1000, sum(len(s.inputs) for s in tests))
+    assert outcomes[0].targets == outcomes[0].steps
+    assert not outcomes[1].solved
+    assert outcomes[1].steps == 31
+    assert outcomes[1].size == stream(GTS, 1, 1, 7, Purpose.TEST).period[30]
+
+
+@pytest.mark.parametrize("task", [NMSD, GTS, COSINE, Task("msd", 3, (0, 2)), Task("nmsd", 5, (0, 1, 3))], ids=str)
+def test_the_streams_are_those_of_the_plain_function(task: Task):
+    people = Population.of([condition(task, output_activation="identity")], [(0, 4)], 9)
+    data = TimingDataModule(people)
+    periods = min(3, task.training_periods)
+    found = data.training_streams(0, 5, 4, periods)
+    expected = [stream(task, 9, 4, number, periods=periods) for number in range(5, 9)]
+    found += tuple(data.test_stream(0, 6, test, periods) for test in range(task.test_streams))
+    expected += [stream(task, 9, 4, 6, Purpose.TEST, test, periods) for test in range(task.test_streams)]
+    for one, other in zip(found, expected, strict=True):
+        for name in ("inputs", "targets", "has_target", "period"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
