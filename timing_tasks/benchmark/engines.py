@@ -69,12 +69,15 @@ def measure(condition: Condition, replicas: int, run: Callable[[Population, Stat
     return min(timings, key=lambda timing: timing.seconds)
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Speed of the engines, in one run.")
+    parser = argparse.ArgumentParser(
+        prog="python -m timing_tasks.benchmark",
+        description="Speed of the engines, in one run; `layer` as first word: of the layer.",
+    )
     parser.add_argument("--net-steps", type=int, default=300_000, help="of each replica of the native engine")
     parser.add_argument("--repeats", type=int, default=5)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if options.net_steps < 1000 or options.repeats < 1:
         raise UserError("--net-steps must be at least 1000, --repeats at least 1")
     console = Console(width=max(Console().width, 112))
@@ -193,10 +196,3 @@ def lightning_share(seconds: float = 8.0) -> float:
         )
         trainer.fit(OnlineModule(people, create("native")), TimingDataModule(people))
     return 1 - clock.engine / clock.passed
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        raise SystemExit(f"benchmark: {error}") from None

@@ -1,0 +1,1 @@
+"""How fast things are: the engines of the online recipe, and the layer."""
