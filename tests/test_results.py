@@ -21,6 +21,8 @@ def row(replica: int = 0, **changes: str) -> Row:
         "offsets": "0 1",
         "tolerance": "0.49",
         "initial_state": "zero",
+        "model": "peephole_lstm 1",
+        "recipe": "online",
     }
     values |= {"seed": "1", "replica": str(replica), "status": "solved", "training_streams": "5"}
     return Row(**values | {"net_steps": "9", "test_size": "1"} | changes)

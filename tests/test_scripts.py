@@ -181,6 +181,21 @@ MISTAKES = [
     ("protocol.first_phase=2", "protocol.first_phase", "from 0 to 1"),
     ("protocol.update_when_wrong=maybe", "protocol.update_when_wrong", "true or false"),
     ("task=null", "task", "gts, msd"),
+    ("recipe=rtrl", "recipe", "bptt, online"),
+    ("recipe.streams=2", "recipe.streams", "no such key"),
+    ("recipe=bptt recipe.streams=0", "recipe.streams", "from 1"),
+    ("recipe=bptt recipe.clip=-1", "recipe.clip", "above 0"),
+    ("recipe=bptt recipe.optimizer._target_=torch.optim.Adamm", "recipe.optimizer", "cannot be made"),
+    ("recipe=bptt recipe.optimizer.lr=-1", "recipe.optimizer", "cannot be made"),
+    ("recipe=bptt recipe.scheduler={_target_:torch.optim.lr_scheduler.ReduceLROnPlateau}", "recipe.scheduler", "only counts"),
+    ("model=gru", "model", "peephole_lstm 1, the paper's net, for the online recipe"),
+    ("model.hidden_size=2", "model", "peephole_lstm 1, the paper's net, for the online recipe"),
+    ("model=rnn", "model", "custom, gru, lstm, peephole_lstm"),
+    ("recipe=bptt model=gru model.hidden_size=0", "model.hidden_size", "from 1"),
+    ("recipe=bptt model=gru initial_state=learned_cell_state", "initial_state", "zero or learned or noisy"),
+    ("recipe=bptt model=gru recipe.truncated=true", "recipe.truncated", "no cells"),
+    ("recipe=bptt model=custom model.target=no.such.Net", "model.target", "cannot be imported"),
+    ("recipe=bptt model=custom model.target=torch.nn.Identity initial_state=learned", "initial_state", "zero for the model"),
     ("output=???", "output", "output"),
     ("output=${nope}", "nope", "nope"),
     ("task.tolerance=inf", "task.tolerance", "above 0"),
@@ -239,6 +254,37 @@ def test_every_task_can_be_run(overrides: str, line: str, tmp_path: Path):
     assert {row["forget_gate"] for row in rows(tmp_path / "o")} == {"false" if "forget_gate=false" in overrides else "true"}
 
 
+@pytest.mark.parametrize(
+    ("overrides", "recipe", "model"),
+    [
+        ("task=gts recipe.optimizer.lr=0.5 initial_state=noisy", "bptt(optimizer.lr=0.5)", "peephole_lstm 1"),
+        ("model=gru initial_state=learned", "bptt", "gru 1"),
+        ("task=pfg model=custom model.target=torch.nn.Identity", "bptt", "torch.nn.Identity()"),
+    ],
+)
+def test_back_propagation_through_time_trains_any_net(overrides: str, recipe: str, model: str, tmp_path: Path):
+    few = ("recipe=bptt", "replicas=2", "budget.training_streams=20", "output=o")
+    done = run(str(ROOT / "reproduce" / "condition.py"), *few, *overrides.split(), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = rows(tmp_path / "o")
+    assert {(row["recipe"], row["model"], row["status"]) for row in found} == {(recipe, model, "unsolved")}
+    assert {row["training_streams"] for row in found} == {"20"}
+    assert len((tmp_path / "o" / "seconds.csv").read_text().splitlines()) == 3
+    before = (tmp_path / "o" / "runs.csv").read_bytes()
+    assert run(str(ROOT / "reproduce" / "condition.py"), *few, *overrides.split(), cwd=tmp_path).returncode == 0
+    assert (tmp_path / "o" / "runs.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(("name", "conditions"), [("recipes", 160), ("horizon", 28)])
+def test_a_comparison_of_recipes_runs(name: str, conditions: int, tmp_path: Path):
+    script = command_of(ROOT / "configs" / f"{name}.yaml")
+    few = ("replicas=1", "budget.training_streams=2", "budget.net_steps=2000", "engine.threads=1")
+    done = run(str(ROOT / script[0]), *script[1:], *few, f"output={tmp_path / 'out'}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "out")) == conditions
+    assert f"{conditions // 20} of 20" not in (tmp_path / "out" / "table.md").read_text()
+
+
 def test_a_changed_protocol_says_so_in_every_row(tmp_path: Path):
     done = run(str(ROOT / "reproduce" / "condition.py"), *QUICK, "protocol.momentum=0.5", "output=o", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -269,7 +315,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, und
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    checkpoint = tmp_path / "o" / "checkpoints" / "previous.ckpt"
+    checkpoint = tmp_path / "o" / "checkpoints" / "OnlineModule" / "previous.ckpt"
     while not checkpoint.exists() and process.poll() is None:  # two chunks
         time.sleep(0.05)
     process.send_signal(number)

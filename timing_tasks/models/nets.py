@@ -98,9 +98,9 @@ def side_by_side(nets: Sequence[Net], x: Tensor, noise: Tensor | None = None) ->
             [net(own, None if noise is None else noise[r]) for r, (net, own) in enumerate(zip(nets, x, strict=True))]
         )
     values = [net.initial_state.values() for net in nets if net.initial_state is not None]
-    h, c = (torch.stack([v[k] for v in values]).expand(-1, x.size(1), -1) for k in (0, 1))  # (R, N, H)
+    h, c = (torch.stack([v[k] for v in values]).unsqueeze(2).expand(-1, -1, x.size(1), -1) for k in (0, 1))  # (R, 1, N, H)
     if noise is not None:
-        h, c = h + noise[:, 0], c + noise[:, 1]
+        h, c = h + noise[:, :1], c + noise[:, 1:]
     weights = Weights(*(None if w[0] is None else torch.stack(w) for w in zip(*map(_weights, nets), strict=True)))  # type: ignore[arg-type]
     peephole = first.layer if isinstance(first.layer, PeepholeLSTM) else None
     activation, truncated = (peephole.activation, peephole.truncated) if peephole else ("tanh", False)

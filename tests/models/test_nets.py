@@ -1,0 +1,155 @@
+"""The nets of a condition, alone and side by side."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.conftest import make_condition
+from tests.test_results import row
+from timing_tasks.condition import Condition
+from timing_tasks.errors import ConfigurationError
+from timing_tasks.model import Model
+from timing_tasks.models.initial_noise import initial_noise
+from timing_tasks.models.initial_state import Learned
+from timing_tasks.models.nets import create, side_by_side
+from timing_tasks.models.timing_network import initial_weights
+from timing_tasks.models.trajectory import trajectory
+from timing_tasks.recipe import BPTT
+from timing_tasks.tables.recipes import weights_of
+from timing_tasks.tasks import Task
+
+TASK = Task("gts", 5, (0, 1))
+X = torch.linspace(-1.0, 1.0, 3 * 2 * 9, dtype=torch.float64).reshape(3, 2, 9, 1)
+
+
+def condition(model: Model = Model(), **net: object) -> Condition:  # noqa: B008
+    return make_condition(TASK, recipe=BPTT(), model=model, peepholes=net.pop("peepholes", model.name == "peephole_lstm"), **net)
+
+
+class Doubled(nn.Module):
+    def __init__(self, features: int = 2) -> None:
+        super().__init__()
+        self.linear = nn.Linear(1, features)
+
+    def forward(self, x):
+        return 2 * self.linear(x).cumsum(1)
+
+
+class Backward(Doubled):
+    def forward(self, x):
+        return super().forward(x).flip(1)
+
+
+class Flat(Doubled):
+    def forward(self, x):
+        return super().forward(x)[:, :, 0]
+
+
+KINDS = [
+    condition(),
+    condition(peepholes=False, initial_state="learned"),
+    condition(Model(hidden_size=3), initial_state="learned"),
+    condition(Model("lstm", 2), initial_state="learned"),
+    condition(Model("gru", 2), initial_state="learned"),
+    condition(Model("custom", 0, f"{__name__}.Doubled", {"features": 3})),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda c: str(c.model))
+def test_nets_side_by_side_give_what_each_gives_alone(kind: Condition):
+    nets = [create(kind, 1, replica) for replica in range(3)]
+    for net in nets:
+        if isinstance(net.initial_state, Learned):
+            for value in net.initial_state.state:
+                nn.init.normal_(value)
+    joint = side_by_side(nets, X)
+    joint.square().sum().backward()
+    gradients = [[p.grad.clone() for p in net.parameters()] for net in nets]
+    for net, own, z, expected in zip(nets, X, joint, gradients, strict=True):
+        net.zero_grad()
+        alone = net(own)
+        torch.testing.assert_close(alone, z)
+        alone.square().sum().backward()
+        for parameter, gradient in zip(net.parameters(), expected, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda c: str(c.model))
+def test_a_net_is_a_function_of_seed_and_replica(kind: Condition):
+    before = torch.random.get_rng_state()
+    first, again, other = create(kind, 1, 0).vector(), create(kind, 1, 0).vector(), create(kind, 1, 1).vector()
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("peepholes", [True, False])
+def test_the_papers_net_starts_from_the_online_recipes_weights(peepholes: bool):
+    net = create(condition(peepholes=peepholes, initial_state="learned"), 5, 7)
+    assert np.array_equal(net.vector(), initial_weights(5, 7, (0.0, 2.0, -2.0), peepholes))
+
+
+def test_more_cells_have_drawn_weights_and_the_gates_biases():
+    net = create(condition(Model(hidden_size=4)), 5, 7)
+    biases = net.layer.bias.reshape(4, 4)
+    assert biases[[0, 1, 3]].T.tolist() == [[0.0, 2.0, -2.0]] * 4
+    drawn = torch.cat(
+        [net.layer.weight_ih.flatten(), net.layer.weight_hh.flatten(), net.layer.weight_peephole.flatten(), biases[2]]
+    )
+    assert len(drawn.unique()) == drawn.numel()
+    assert drawn.abs().max() <= 0.1
+    assert len(net.vector()) == 4 * (4 + 16 + 4) + 3 * 4 + 2 * 4 + 4 + 1
+
+
+def test_without_a_forget_gate_f_is_one_whatever_is_learned():
+    net = create(condition(forget_gate=False), 1, 0)
+    x = X[0]
+    z = net(x)
+    z.sum().backward()
+    layer = net.layer
+    for weights in (layer.weight_ih, layer.weight_hh, layer.bias, layer.weight_peephole):
+        assert not weights.grad[1].any()  # the second row is the forget gate's
+    expected = trajectory(net.vector(), x[0, :, 0].numpy(), "sigmoid", has_forget_gate=False).output
+    np.testing.assert_allclose(z[0].detach().numpy(), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("learned", ["learned_cell_state", "learned_cell_output"])
+@pytest.mark.parametrize("model", [Model(), Model("lstm", 2)], ids=str)
+def test_one_of_the_states_can_be_learned_alone(learned: str, model: Model):
+    state = create(condition(model, initial_state=learned), 1, 0).initial_state
+    assert isinstance(state, Learned)
+    assert [p.requires_grad for p in state.state] == [learned == "learned_cell_output", learned == "learned_cell_state"]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda c: str(c.model))
+def test_the_weights_that_a_table_counts_are_those_that_are_learned(kind: Condition):
+    net = create(kind, 1, 0)
+    weights = " ".join(map(repr, net.vector().tolist()))
+    assert weights_of(row(0, weights=weights, **kind.columns)) == sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("no_such_package.Net", "cannot be imported"),
+        ("torch.nn.NoSuchNet", "cannot be imported"),
+        ("torch.nn.LSTM", "cannot be imported and made"),
+        ("collections.OrderedDict", "not a torch.nn.Module"),
+        (f"{__name__}.Backward", "causal"),
+        (f"{__name__}.Flat", r"gives shape \(2, 5\)"),
+        ("torch.nn.Flatten", "tensor"),
+    ],
+)
+def test_a_module_that_cannot_serve_is_refused_with_the_reason(target: str, why: str):
+    with pytest.raises(ConfigurationError, match=why) as caught:
+        create(condition(Model("custom", 0, target)), 1, 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_noise_has_its_deviation_and_is_that_of_the_engines_for_one_cell():
+    noise = initial_noise(0.3, np.array([[1, 2], [1, 3]]), np.array([10, 0]), 500, 2, 3)
+    assert noise.shape == (2, 2, 500, 3)
+    assert noise.std().item() == pytest.approx(0.3, rel=0.03)
+    later = initial_noise(0.3, np.array([[1, 2]]), np.array([12]), 1, 2, 3)
+    assert torch.equal(later[0, :, 0], noise[0, :, 2])  # a function of the stream's number alone
