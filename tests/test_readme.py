@@ -24,6 +24,17 @@ def test_its_python_runs(code: str):
     assert tuple(names["output"].shape) == (4, 5, 32)  # type: ignore[attr-defined]
 
 
+def test_the_layer_takes_the_place_of_nn_lstm_as_it_says():
+    code = next(code for code in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "in place of" in code)
+    x = torch.randn(4, 5, 8)
+    names: dict[str, object] = {"x": x, "nn": nn}
+    theirs = eval(re.search(r"in place of (.*)", code)[1], names)
+    exec(code, names)
+    ours, expected = (names["output"], names["h"], names["c"]), theirs(x)
+    for mine, reference in zip(ours, (expected[0], *expected[1]), strict=True):
+        assert mine.shape == reference.shape
+
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "results").glob("*.md"))]
 
 

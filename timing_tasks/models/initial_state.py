@@ -111,6 +111,12 @@ class Zero(InitialState):
         """See `InitialState.values`."""
         return tuple(self._reference.expand(shape) for shape in self.shapes)
 
+    def states(self, batch_size: int | None, context: Tensor | None) -> tuple[Tensor, ...]:
+        """See `InitialState.states`; one tensor for all if they have one shape, since making one takes longer than some layers."""
+        if len(set(self.shapes)) > 1:
+            return super().states(batch_size, context)
+        return (self._expanded(self._reference.expand(self.shapes[0]), batch_size),) * len(self.shapes)
+
 
 class Learned(InitialState):
     """Parameters, 0 at first: `state`, one for each shape."""

@@ -179,10 +179,12 @@ class PeepholeLSTM(nn.Module):
         for name, state in zip("hc", hx, strict=True):
             if tuple(state.shape) != expected:
                 raise ValueError(f"{name}0 of shape {tuple(state.shape)}: expected {expected}")
-            self._check(f"{name}0", state)
-        self._check("input", input)
         h, c = hx if batched else (state.unsqueeze(-2) for state in hx)  # (..., 1, N, hidden_size) each
         weights = Weights(self.weight_ih, self.weight_hh, self.bias, self.weight_peephole)
+        device, dtype = weights.hh.device, weights.hh.dtype
+        for name, tensor in (("input", x), ("h0", h), ("c0", c)):
+            if tensor.device != device or tensor.dtype != dtype:
+                self._check(name, tensor)
         run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
         output, h, c = run(x, h, c, weights, self.activation, self.truncated, batch_first)
         if not batched:
