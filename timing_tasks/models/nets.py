@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from timing_tasks.condition import Condition
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.model import Model
-from timing_tasks.models import native_recurrence, recurrence
+from timing_tasks.models import gru, native_recurrence, recurrence
 from timing_tasks.models.initial_state import InitialState, Learned, Zero
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.models.recurrence import Weights
@@ -82,7 +82,7 @@ def create(condition: Condition, seed: int, replica: int) -> Net:
 def side_by_side(nets: Sequence[Net], x: Tensor, noise: Tensor | None = None) -> Tensor:
     """The outputs of several nets of one condition, each for inputs of its own; no net sees anything of another.
 
-    LSTM cells run in one pass over the axis of the nets, other layers one after the other.
+    LSTM cells and GRUs run in one pass over the axis of the nets, other layers one after the other.
 
     Args:
         nets: R of them.
@@ -93,22 +93,34 @@ def side_by_side(nets: Sequence[Net], x: Tensor, noise: Tensor | None = None) ->
         z, (R, N, T).
     """
     first = nets[0]
-    if not isinstance(first.layer, (PeepholeLSTM, nn.LSTM)) or first.initial_state is None:
+    if not isinstance(first.layer, (PeepholeLSTM, nn.LSTM, nn.GRU)) or first.initial_state is None:
         return torch.stack(
             [net(own, None if noise is None else noise[r]) for r, (net, own) in enumerate(zip(nets, x, strict=True))]
         )
     values = [net.initial_state.values() for net in nets if net.initial_state is not None]
-    h, c = (torch.stack([v[k] for v in values]).unsqueeze(2).expand(-1, -1, x.size(1), -1) for k in (0, 1))  # (R, 1, N, H)
+    h, *rest = (torch.stack(some).unsqueeze(2).expand(-1, -1, x.size(1), -1) for some in zip(*values, strict=True))  # (R, 1, N, H)
     if noise is not None:
-        h, c = h + noise[:, :1], c + noise[:, 1:]
-    weights = Weights(*(None if w[0] is None else torch.stack(w) for w in zip(*map(_weights, nets), strict=True)))  # type: ignore[arg-type]
-    peephole = first.layer if isinstance(first.layer, PeepholeLSTM) else None
-    activation, truncated = (peephole.activation, peephole.truncated) if peephole else ("tanh", False)
-    run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
-    hidden, _, _ = run(x, h, c, weights, activation, truncated, batch_first=True)  # (R, N, T, H)
+        h, *rest = (state + noise[:, k : k + 1] for k, state in enumerate((h, *rest)))
+    hidden = _grus(nets, x, h) if isinstance(first.layer, nn.GRU) else _cells(nets, x, h, *rest)  # (R, N, T, H)
     rows = torch.stack([net.output.weight for net in nets]).unsqueeze(1)  # (R, 1, 1, H)
     z = (hidden * rows).sum(-1) + torch.stack([net.output.bias for net in nets]).unsqueeze(1)  # (R, N, T)
     return _squash(z, first.output_activation)
+
+
+def _grus(nets: Sequence[Net], x: Tensor, h: Tensor) -> Tensor:
+    """What the layers of the nets give, (R, N, T, H); h (R, 1, N, H)."""
+    layers = [net.layer for net in nets]
+    return gru.run(layers, x, h.squeeze(1))  # type: ignore[arg-type]
+
+
+def _cells(nets: Sequence[Net], x: Tensor, h: Tensor, c: Tensor) -> Tensor:
+    """What the layers of the nets give, (R, N, T, H); h and c (R, 1, N, H)."""
+    layer = nets[0].layer
+    weights = Weights(*(None if w[0] is None else torch.stack(w) for w in zip(*map(_weights, nets), strict=True)))  # type: ignore[arg-type]
+    peephole = layer if isinstance(layer, PeepholeLSTM) else None
+    activation, truncated = (peephole.activation, peephole.truncated) if peephole else ("tanh", False)
+    run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
+    return run(x, h, c, weights, activation, truncated, batch_first=True)[0]
 
 
 def _squash(z: Tensor, output_activation: str) -> Tensor:
