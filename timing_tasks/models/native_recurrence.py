@@ -26,7 +26,7 @@ if IS_BUILT:
     }
 
 # Multiply-adds that keep a thread busy for longer than it takes to start it, and as how many the rest of a step counts for a cell.
-_WORTH_A_THREAD = 4_000_000
+_WORTH_A_THREAD = 16_000_000
 _REST_OF_A_STEP = 200
 
 _TENSORS = "Tensor x, Tensor h0, Tensor c0, Tensor weight_ih, Tensor weight_hh, Tensor? bias, Tensor? peephole"
