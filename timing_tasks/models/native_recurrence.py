@@ -26,7 +26,7 @@ if IS_BUILT:
     }
 
 # Multiply-adds that keep a thread busy for longer than it takes to start it, and as how many the rest of a step counts for a cell.
-_WORTH_A_THREAD = 4_000_000
+_WORTH_A_THREAD = 16_000_000
 _REST_OF_A_STEP = 200
 
 _TENSORS = "Tensor x, Tensor h0, Tensor c0, Tensor weight_ih, Tensor weight_hh, Tensor? bias, Tensor? peephole"
@@ -155,6 +155,11 @@ def _threads(sizes: tuple[int, int, int, int, int]) -> int:
     return max(1, min(torch.get_num_threads(), work // _WORTH_A_THREAD))
 
 
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether dispatch leads to the CPU's code straight away: then it is left out, for it takes as long as a small layer."""
+    return type(tensor) is Tensor and not torch._C._len_torch_dispatch_stack() and not torch._C._are_functorch_transforms_active()
+
+
 class _Recurrence(torch.autograd.Function):
     """The operator for autograd (by hand: `torch.library.register_autograd` takes twice as long as a small layer itself)."""
 
@@ -162,7 +167,7 @@ class _Recurrence(torch.autograd.Function):
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
         *tensors, ctx.tanh, ctx.truncated, ctx.batch_first, _ = arguments
         with torch._C._AutoDispatchBelowAutograd():
-            out, h, c, tape = _FORWARD(*arguments)
+            out, h, c, tape = (_forward if _is_plain(tensors[0]) else _FORWARD)(*arguments)
         ctx.mark_non_differentiable(tape)
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(*tensors, out, tape)
@@ -174,7 +179,7 @@ class _Recurrence(torch.autograd.Function):
         if torch.is_grad_enabled():
             gradients = _differentiable_gradients(ctx, errors[:3], tensors)
         else:
-            gradients = _BACKWARD(
+            gradients = (_backward if _is_plain(out) else _BACKWARD)(
                 *errors[:3], *tensors, out, tape, ctx.tanh, ctx.truncated, ctx.batch_first, ctx.needs_input_grad[0]
             )
         needed = ctx.needs_input_grad[: len(tensors)]
