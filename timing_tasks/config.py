@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -53,6 +54,11 @@ class Experiment:
     output: Path
     protocol: str
     budget: str
+
+    @property
+    def processes(self) -> int:
+        """On all machines."""
+        return int(self.trainer["devices"] * self.trainer["num_nodes"])
 
     @property
     def identity(self) -> dict[str, object]:
@@ -103,10 +109,7 @@ def experiment(config: DictConfig) -> Experiment:
     engine, threads = values["engine"]["name"], values["engine"]["threads"]
     if threads is not None:
         check_whole("engine.threads", threads, 1, 4096)
-    trainer = values["trainer"]
-    if trainer["accelerator"] != "cpu":
-        raise ConfigurationError("trainer.accelerator", trainer["accelerator"], "cpu")
-    check_whole("trainer.devices", trainer["devices"], 1, 1)
+    trainer = _trainer(values["trainer"], engine)
     engine = available(engine)  # last: it may warn
     return Experiment(
         name=values["name"],
@@ -121,6 +124,24 @@ def experiment(config: DictConfig) -> Experiment:
         protocol=conditions[0].protocol.name,
         budget=values["budget"]["name"],
     )
+
+
+def _trainer(values: Mapping[str, Any], engine: str) -> dict[str, Any]:
+    """What `lightning.Trainer` is told, with the number of devices."""
+    accelerator, devices = values["accelerator"], values["devices"]
+    if accelerator not in ("cpu", "gpu"):
+        raise ConfigurationError("trainer.accelerator", accelerator, "cpu or gpu")
+    if accelerator == "gpu":
+        there = torch.cuda.device_count()
+        if not there:
+            raise ConfigurationError("trainer.accelerator", accelerator, "PyTorch sees no GPU here; cpu works everywhere")
+        if engine != "torch":
+            raise ConfigurationError("engine", engine, "torch on GPUs")
+        devices = there if devices == -1 else devices
+        check_whole("trainer.devices", devices, 1, there)
+    check_whole("trainer.devices", devices, 1, 4096)
+    check_whole("trainer.num_nodes", values["num_nodes"], 1, 4096)
+    return {**values, "devices": devices}
 
 
 def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:

@@ -22,3 +22,18 @@ class NothingToDrawError(UserError):
 
 class ResultsError(UserError):
     """A results folder that cannot be used as it is."""
+
+
+class LostProcessError(UserError):
+    """A process of a run in several has ended before its time."""
+
+    def __init__(self, what: str = "another process of this run has ended") -> None:
+        super().__init__(f"{what}; nothing is lost: the same command goes on from here, also with another number of processes")
+
+
+class StoppedError(Exception):
+    """A signal has ended a run, which goes on from there if it is repeated."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import subprocess
 import sys
 import warnings
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING
 import timing_tasks
 from timing_tasks.config import Experiment
 from timing_tasks.errors import ResultsError
-from timing_tasks.results import ResultsFolder, Row, write_whole
+from timing_tasks.results import CONDITION_COLUMNS, ResultsFolder, Row, write_whole
 
 if TYPE_CHECKING:
-    from timing_tasks.learning.engine import Population, State
+    from timing_tasks.learning.online import OnlineModule
 
 
 def run(
@@ -83,28 +82,24 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
     from lightning.pytorch.loggers import TensorBoardLogger
 
     from timing_tasks.data import TimingDataModule
+    from timing_tasks.learning import ranks
     from timing_tasks.learning.callbacks import Checkpoints, PopulationProgress, RowWriter, TensorBoardCurves
     from timing_tasks.learning.engine import Population, create
     from timing_tasks.learning.online import OnlineModule
     from timing_tasks.learning.pictures import TensorBoardPictures
 
-    engine = create(experiment.engine, experiment.threads)
-    population = Population.of(experiment.conditions, missing, experiment.seed)
-    module = OnlineModule(population, engine)
-    checkpoints = Checkpoints(folder.checkpoints)
-    writer = RowWriter(folder, lambda index, state: _row(population, index, state, engine.name))
-    logger = TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    checkpoints, exchange = Checkpoints(folder.checkpoints), ranks.Exchange()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
+        ranks.quiet()
         trainer = L.Trainer(
             **experiment.trainer,
+            strategy=ranks.SeparateNets() if experiment.processes > 1 else "auto",
+            plugins=ranks.environment(),
             max_epochs=1,
             max_steps=-1,
-            logger=logger,
+            logger=TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False),
             callbacks=[
-                *(writer, TensorBoardCurves(experiment, before), TensorBoardPictures(), checkpoints),
+                *(exchange, RowWriter(folder, _row), TensorBoardCurves(experiment, before), TensorBoardPictures(), checkpoints),
                 PopulationProgress(len(before)),
             ],
             enable_checkpointing=True,
@@ -114,16 +109,20 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
             use_distributed_sampler=False,
             default_root_dir=str(folder.path),
         )
+        missing, checkpoint = ranks.as_rank_0_says(trainer, (missing, checkpoints.latest()))
+        population = Population.of(experiment.conditions, missing, experiment.seed)
+        engine = create(experiment.engine, experiment.threads, sharers=experiment.trainer["devices"])
         try:
-            trainer.fit(module, TimingDataModule(population), ckpt_path=checkpoints.latest())
+            with ranks.fitting(trainer, exchange):
+                trainer.fit(OnlineModule(population, engine), TimingDataModule(population), ckpt_path=checkpoint)
         except SystemExit:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from None
-    writer.write(module)  # replicas that a checkpoint knew as finished, but a kill kept from the rows
 
 
-def _row(population: Population, index: int, state: State, engine: str) -> Row:
+def _row(module: OnlineModule, index: int) -> Row:
     from timing_tasks.learning.engine import Verdict
 
+    population, state = module.population, module.state
     verdict = Verdict(int(state.verdict[index]))
     return Row(
         **population.condition_of(index).columns,
@@ -133,7 +132,7 @@ def _row(population: Population, index: int, state: State, engine: str) -> Row:
         training_streams=str(int(state.training_streams[index])),
         rmse=repr(state.root_mean_square_error(index)) if verdict == Verdict.SOLVED else "",
         net_steps=str(int(state.net_steps[index])),
-        engine=engine,
+        engine=module.engine.name,
         version=timing_tasks.__version__,
         commit=commit(),
         test_size=str(int(state.test_size[index])),
@@ -143,12 +142,12 @@ def _row(population: Population, index: int, state: State, engine: str) -> Row:
 
 def _keys(experiment: Experiment) -> dict[tuple[str, ...], tuple[int, int]]:
     """The `Row.replica_key` of every replica of an experiment, in the table's order, and where it is: condition, number."""
-    from timing_tasks.learning.engine import Population, State
-
-    places = [(c, r) for c in range(len(experiment.conditions)) for r in range(experiment.replicas)]
-    population = Population.of(experiment.conditions, places, experiment.seed)
-    state = State.blank(len(population))
-    return {_row(population, index, state, "").replica_key: place for index, place in enumerate(places)}
+    names = [tuple(condition.columns[name] for name in CONDITION_COLUMNS) for condition in experiment.conditions]
+    return {
+        (*name, str(experiment.seed), str(replica)): (c, replica)
+        for c, name in enumerate(names)
+        for replica in range(experiment.replicas)
+    }
 
 
 @functools.cache

@@ -20,6 +20,10 @@ from timing_tasks.errors import ResultsError
 from timing_tasks.tasks.task import Task
 
 STATUSES = ("solved", "unsolved", "diverged")
+CONDITION_COLUMNS = (
+    *("task", "interval", "offsets", "waveform", "peepholes", "initial_state", "recipe", "protocol"),
+    *("forget_gate", "output_activation", "tolerance", "model", "readings"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,7 @@ class Row:
     @property
     def condition(self) -> tuple[str, ...]:
         """What rows of one condition have in common; the values of `Condition.columns`."""
-        return (
-            *(self.task, self.interval, self.offsets, self.waveform, self.peepholes, self.initial_state, self.recipe),
-            *(self.protocol, self.forget_gate, self.output_activation, self.tolerance),
-            *(self.model, self.readings),
-        )
+        return tuple(getattr(self, column) for column in CONDITION_COLUMNS)
 
     @property
     def replica_key(self) -> tuple[str, ...]:

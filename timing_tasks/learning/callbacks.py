@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from timing_tasks.config import Experiment
 from timing_tasks.errors import ResultsError
-from timing_tasks.learning.engine import State, Verdict
+from timing_tasks.learning.engine import Verdict
 from timing_tasks.learning.online import OnlineModule
 from timing_tasks.results import ResultsFolder, Row
 
@@ -31,23 +31,28 @@ class RowWriter(L.Callback):
 
     Args:
         folder: where to.
-        row: the row of a position in the population, from the state.
+        row: the row of a position in the population.
     """
 
-    def __init__(self, folder: ResultsFolder, row: Callable[[int, State], Row]) -> None:
+    def __init__(self, folder: ResultsFolder, row: Callable[[OnlineModule, int], Row]) -> None:
         self.folder, self.row = folder, row
         self.written: set[int] = set()
 
     def write(self, module: OnlineModule) -> None:
         """Append the rows that are due."""
         due = [index for index in module.finished() if index not in self.written]
-        self.folder.append([self.row(index, module.state) for index in due])
+        self.folder.append([self.row(module, index) for index in due])
         self.written.update(due)
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Those that a checkpoint knew as finished, but a kill kept from the rows."""
+        self.on_train_batch_end(trainer, module)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """After each chunk."""
         assert isinstance(module, OnlineModule)
-        self.write(module)
+        if trainer.is_global_zero:
+            self.write(module)
 
 
 class Checkpoints(Checkpoint):
@@ -62,6 +67,8 @@ class Checkpoints(Checkpoint):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """After each chunk; the file is complete before it takes its name."""
+        if not trainer.is_global_zero:
+            return
         new = self.last.with_suffix(".new")
         try:
             trainer.save_checkpoint(new, weights_only=False)
@@ -97,10 +104,17 @@ class PopulationProgress(ProgressBar):
     def __init__(self, finished_before: int) -> None:
         super().__init__()
         self.finished_before = finished_before
+        self.is_enabled = True
         self.bar: Progress | None = None
+
+    def disable(self) -> None:
+        """Lightning calls this in all processes but rank 0."""
+        self.is_enabled = False
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Show the line."""
+        if not self.is_enabled:
+            return
         self.bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
         self.bar.start()
         self.task = self.bar.add_task("", total=1.0, left="")
@@ -108,7 +122,8 @@ class PopulationProgress(ProgressBar):
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Bring it up to date."""
         assert isinstance(module, OnlineModule)
-        assert self.bar is not None
+        if self.bar is None:
+            return
         counts = np.bincount(module.state.verdict.numpy(), minlength=4)
         spent, left = work(module)
         seconds = left.sum() / max(module.net_steps_per_second, 1.0)
@@ -218,8 +233,8 @@ class TensorBoardCurves(L.Callback):
 
 
 def boards(trainer: L.Trainer) -> Sequence[TensorBoardLogger]:
-    """Where to write for TensorBoard."""
-    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+    """Where to write for TensorBoard: nowhere but in rank 0."""
+    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero]
 
 
 def _duration(seconds: float) -> str:

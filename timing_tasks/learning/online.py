@@ -9,6 +9,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from torch import Tensor
 
 import timing_tasks
 from timing_tasks.learning.engine import Engine, Population, State, Verdict
@@ -45,6 +46,8 @@ class OnlineModule(L.LightningModule):
         self.engine_seconds = 0.0
         self._chunk = _FIRST_CHUNK
         self._elsewhere: tuple[list[str], State] = ([], State.blank(0))  # replicas of a checkpoint that are not of this run
+        self._own: Sequence[int] | None = None  # the replicas that this process trains; None: all
+        self._own_population, self._own_state = population, self.state
 
     def configure_optimizers(self) -> None:
         """None: the rule is the engine's."""
@@ -55,13 +58,35 @@ class OnlineModule(L.LightningModule):
 
     def training_step(self, batch: Population, batch_idx: int) -> None:
         """Advance every running replica by one chunk."""
-        before, start = int(self.state.net_steps.sum()), time.perf_counter()
-        self.engine.run(batch, self.state, self._chunk)
+        self.net_steps_per_second = 0.0
+        if not self.running():
+            return  # those of other processes are
+        before, start = int(self._own_state.net_steps.sum()), time.perf_counter()
+        self.engine.run(self._own_population, self._own_state, self._chunk)
         seconds = max(time.perf_counter() - start, 1e-9)
-        self.net_steps_per_second = (int(self.state.net_steps.sum()) - before) / seconds
+        self.net_steps_per_second = (int(self._own_state.net_steps.sum()) - before) / seconds
+        if self._own is not None:
+            self.state.put(self._own, self._own_state, range(len(self._own)))
         self.engine_seconds += seconds
         self._chunk = max(1, int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)))
         self.trainer.should_stop = self.is_finished
+
+    def share(self, own: Sequence[int]) -> None:
+        """Train only the replicas at these positions from here on: other processes train the others."""
+        self._own, self._own_population, self._own_state = own, self.population.at(own), self.state.at(own)
+
+    def running(self) -> Sequence[int]:
+        """The positions of the running replicas that this process trains."""
+        running = np.flatnonzero(self._own_state.verdict.numpy() == Verdict.RUNNING)
+        return running.tolist() if self._own is None else np.array(self._own)[running].tolist()
+
+    def part(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """All that changes of some replicas, for another process's `put_part`."""
+        return self.state.at(rows).tensors()
+
+    def put_part(self, rows: Sequence[int], part: dict[str, Tensor]) -> None:
+        """Take what another process has made of its replicas."""
+        self.state.put(rows, State(**part), range(len(rows)))
 
     @property
     def is_finished(self) -> bool:
