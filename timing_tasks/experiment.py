@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import sys
 import warnings
@@ -26,6 +27,9 @@ def run(
 ) -> list[Row]:
     """Train every replica that has no row yet, and return all rows that there are of the conditions, one after the other.
 
+    Of the processes that torchrun or SLURM has started for one run, rank 0 alone looks at the folder and has rows; the others
+    train what it says and return none.
+
     Args:
         experiment: what to run.
         render: the text of `table.md` from those rows.
@@ -33,15 +37,20 @@ def run(
 
     Raises:
         ResultsError: the output folder cannot be used.
-        KeyboardInterrupt: the user has stopped the run; repeated, it goes on from there.
+        StoppedError, KeyboardInterrupt: the user has stopped the run; repeated, it goes on from there.
     """
-    folder = _folder(experiment)
+    folder, rank = _folder(experiment), _rank(experiment)
+    if rank is not None and rank > 0:
+        _train(experiment, folder, [], [])
+        return []
     keys = _keys(experiment)
     everything = folder.complete(keys)
     if everything is None:
         everything = _run_missing(experiment, folder, keys, announce)
     else:
         announce(f"rows: {folder.rows_path}")
+        if rank is not None:
+            _train(experiment, folder, [], [])  # the other processes are waiting
     place = {tuple(condition.columns.values()): c for c, condition in enumerate(experiment.conditions)}
     mine = [row for row in everything if row.condition in place]
     mine.sort(key=lambda row: (place[row.condition], row.order))
@@ -59,6 +68,12 @@ def _folder(experiment: Experiment) -> ResultsFolder:
     return ResultsFolder(experiment.output, experiment.identity, experiment.described_conditions)
 
 
+def _rank(experiment: Experiment) -> int | None:
+    """Which of several processes this is, that torchrun or SLURM has started for the run; None if it has started one."""
+    rank = os.environ.get("RANK", os.environ.get("SLURM_PROCID"))
+    return int(rank) if rank is not None and experiment.processes > 1 else None
+
+
 def _run_missing(
     experiment: Experiment, folder: ResultsFolder, keys: dict[tuple[str, ...], tuple[int, int]], announce: Callable[[str], None]
 ) -> list[Row]:
@@ -68,7 +83,7 @@ def _run_missing(
         missing = [place for key, place in keys.items() if key not in there]
         before = [(keys[key][0], row.status) for key, row in there.items() if key in keys]
         announce(f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else ""))
-        if missing:
+        if missing or _rank(experiment) is not None:
             _train(experiment, folder, missing, before)
         everything = folder.finish()
         if absent := len(keys.keys() - {row.replica_key for row in everything}):
@@ -110,6 +125,8 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
             default_root_dir=str(folder.path),
         )
         missing, checkpoint = ranks.as_rank_0_says(trainer, (missing, checkpoints.latest()))
+        if not missing:
+            return
         population = Population.of(experiment.conditions, missing, experiment.seed)
         engine = create(experiment.engine, experiment.threads, sharers=experiment.trainer["devices"])
         try:
