@@ -1,34 +1,17 @@
 """The scripts as a user runs them: in a process of their own, by the commands of the configs and the README."""
 
-import csv
 import re
 import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
-ROOT = Path(__file__).parent.parent
-QUICK = ("replicas=2", "budget.net_steps=20000", "budget.training_streams=2000", "engine.threads=1")
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, *arguments]
-
-
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "runs.csv").open() as file:
-        return list(csv.DictReader(file))
-
+from tests.running import LONG, QUICK, ROOT, command, rows, run
 
 CONFIGS = sorted(p for p in (ROOT / "configs").glob("*.yaml") if p.stem != "base")
 CONDITIONS = {"condition": 1, "table1": 14, "table2": 38, "table3": 28, "table4": 26}
@@ -221,18 +204,6 @@ def test_a_changed_protocol_says_so_in_every_row(tmp_path: Path):
     done = run(str(ROOT / "reproduce" / "condition.py"), *QUICK, "protocol.momentum=0.5", "output=o", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert {row["protocol"] for row in rows(tmp_path / "o")} == {"exchanged_biases(momentum=0.5)"}
-
-
-# About ten seconds of work on one thread, so that a signal finds it busy.
-LONG = ("replicas=40", "budget.net_steps=40000000", "engine.threads=2", "task.min_interval=30", "seed=3")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    done = run(str(ROOT / "reproduce" / "condition.py"), *LONG, "output=o", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return (folder / "o" / "runs.csv").read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

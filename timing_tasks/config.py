@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -141,7 +142,18 @@ def _trainer(values: Mapping[str, Any], engine: str) -> dict[str, Any]:
         check_whole("trainer.devices", devices, 1, there)
     check_whole("trainer.devices", devices, 1, 4096)
     check_whole("trainer.num_nodes", values["num_nodes"], 1, 4096)
+    processes, started = devices * values["num_nodes"], _started_processes()
+    if started not in (None, processes) and (processes > 1 or "TORCHELASTIC_RUN_ID" in os.environ):
+        raise ConfigurationError("trainer.devices", devices, f"{started} processes have been started for this run, see the README")
     return {**values, "devices": devices}
+
+
+def _started_processes() -> int | None:
+    """How many processes torchrun or SLURM has started, if they have started this one."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return int(os.environ["WORLD_SIZE"])
+    is_interactive = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
+    return int(os.environ["SLURM_NTASKS"]) if "SLURM_NTASKS" in os.environ and not is_interactive else None
 
 
 def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:
