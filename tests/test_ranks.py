@@ -90,6 +90,12 @@ def test_a_killed_process_ends_the_run_which_goes_on_with_others(undisturbed: by
     assert "the same command goes on" in output
     assert errors == ""
 
+    previous.unlink()
+
+    process = start("trainer.devices=2", "output=o", cwd=tmp_path)
+    wait_for(previous, process)
+    process.kill()
+    process.communicate(timeout=60)  # ends when nobody has its pipes any longer: the processes that it has started end too
     done = run(SCRIPT, *LONG, "output=o", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "o" / "runs.csv").read_bytes() == undisturbed

@@ -129,8 +129,10 @@ MISTAKES = [
     ("engine.threads=0", "engine.threads", "from 1"),
     ("seed=-1", "seed", "from 0"),
     ("budget.training_streams=0", "budget.training_streams", "from 1"),
-    ("trainer.accelerator=gpu", "trainer.accelerator", "cpu"),
-    ("trainer.devices=2", "trainer.devices", "from 1 to 1"),
+    ("trainer.accelerator=tpu", "trainer.accelerator", "cpu or gpu"),
+    ("trainer=gpus", "trainer.accelerator", "gpu"),
+    ("trainer.devices=0", "trainer.devices", "from 1"),
+    ("trainer=processes trainer.num_nodes=0", "trainer.num_nodes", "from 1"),
     ("trainer=cluster", "trainer", "cpu"),
     ("output_activation=relu", "output_activation", "sigmoid"),
     ("peepholes=maybe", "peepholes", "true, false"),
@@ -145,7 +147,10 @@ MISTAKES = [
     ("output=???", "output", "output"),
     ("output=${nope}", "nope", "nope"),
     ("task.tolerance=inf", "task.tolerance", "above 0"),
-    ("seed=1,2 -m", "one run at a time", "repeat"),
+    ("seed=1,2", "seed", "Ambiguous"),
+    ("seed=1,-2 -m", "seed", "from 0"),
+    ("seed=1,2 replcas=3 -m", "replcas", "did you mean replicas"),
+    ("seed=interval(1,3) -m", "seed", "lists its values"),
     ("+colour=red", "colour", "not added"),
     ("nonsense", "nonsense", "key=value"),
 ]
@@ -206,7 +211,7 @@ def test_a_changed_protocol_says_so_in_every_row(tmp_path: Path):
     assert {row["protocol"] for row in rows(tmp_path / "o")} == {"exchanged_biases(momentum=0.5)"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, undisturbed: bytes, tmp_path: Path):
     pytest.importorskip("_timing_tasks_native")
     arguments = command(str(ROOT / "reproduce" / "condition.py"), *LONG, "output=o")
@@ -223,8 +228,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, und
         time.sleep(0.05)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
-    if number == signal.SIGINT:
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), errors
+    if number != signal.SIGKILL:
         assert b"the same command goes on" in output
         assert b"Traceback" not in errors
     assert checkpoint.exists()

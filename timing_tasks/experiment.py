@@ -134,6 +134,8 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
                 trainer.fit(OnlineModule(population, engine), TimingDataModule(population), ckpt_path=checkpoint)
         except SystemExit:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from None
+        except OSError as error:  # of TensorBoard
+            raise ResultsError(f"{folder.path}: {error.strerror or error}; mend that and repeat the command") from None
 
 
 def _row(module: OnlineModule, index: int) -> Row:

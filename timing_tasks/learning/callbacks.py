@@ -6,6 +6,7 @@ import os
 import re
 import time
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,12 +87,22 @@ class Checkpoints(Checkpoint):
         for path in (self.last, self.previous):
             if path.exists():
                 try:
-                    torch.load(path, weights_only=True)
+                    _check(path)
                 except Exception as error:  # whatever a damaged file makes the loader say
                     warnings.warn(f"{path} is damaged ({type(error).__name__}): going on from what was before it", stacklevel=2)
                 else:
                     return str(path)
         return None
+
+
+def _check(path: Path) -> None:
+    """Raise something unless the file is a checkpoint, every bit as it was written; nothing in it is executed."""
+    with zipfile.ZipFile(path) as file:
+        if (damaged := file.testzip()) is not None:  # torch.load does not look at the check sums
+            raise ValueError(damaged)
+    found = torch.load(path, weights_only=True, mmap=True)
+    if not {"pytorch-lightning_version", "replicas", "state"} <= found.keys():
+        raise ValueError("not a checkpoint of a population")
 
 
 class PopulationProgress(ProgressBar):

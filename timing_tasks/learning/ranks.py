@@ -195,4 +195,6 @@ def _as_told(error: ProcessRaisedException | ProcessExitedException) -> Exceptio
         cause = error.signal_name or f"exit status {error.exit_code}"
         return LostProcessError(f"process {error.error_index} of this run has ended ({cause})")
     kind, _, message = str(error).strip().rpartition("\n")[2].partition(": ")
+    if kind == "OSError":
+        return OSError(message)
     return UserError(message) if kind.startswith(errors.__name__) else error
