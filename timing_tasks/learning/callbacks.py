@@ -57,19 +57,27 @@ class RowWriter(L.Callback):
 
 
 class Checkpoints(Checkpoint):
-    """A checkpoint after every chunk: a kill loses no more than the chunk that was running. The one before it is kept.
+    """A checkpoint about every second: a kill loses no more than that. The one before it is kept.
 
     Args:
         folder: where to.
+        seconds: from one to the next, or longer, so that no more than a tenth of the time is spent on them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds: float = 0.5) -> None:
         self.last, self.previous = folder / "last.ckpt", folder / "previous.ckpt"
+        self.seconds, self.due = seconds, 0.0
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
-        """After each chunk; the file is complete before it takes its name."""
-        if not trainer.is_global_zero:
-            return
+        """After a chunk, if it is time, and after the last one."""
+        start = time.monotonic()
+        if trainer.is_global_zero and (start >= self.due or trainer.should_stop):
+            self._save(trainer)
+            end = time.monotonic()
+            self.due = end + max(self.seconds, 10 * (end - start))
+
+    def _save(self, trainer: L.Trainer) -> None:
+        """The file is complete before it takes its name."""
         new = self.last.with_suffix(".new")
         try:
             trainer.save_checkpoint(new, weights_only=False)

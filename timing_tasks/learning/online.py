@@ -46,6 +46,7 @@ class OnlineModule(L.LightningModule):
         self.engine_seconds = 0.0
         self._chunk = _FIRST_CHUNK
         self._elsewhere: tuple[list[str], State] = ([], State.blank(0))  # replicas of a checkpoint that are not of this run
+        self._known_names: list[str] = []
         self._own: Sequence[int] | None = None  # the replicas that this process trains; None: all
         self._own_population, self._own_state = population, self.state
 
@@ -113,5 +114,12 @@ class OnlineModule(L.LightningModule):
 
     def _names(self) -> list[str]:
         """What distinguishes a replica from all others: another version or engine would go on with other digits."""
+        if self._known_names:
+            return self._known_names
         people, made_by = self.population, f"{timing_tasks.__version__} {self.engine.name}"
-        return [f"{made_by} {people.condition_of(r)!r} {people.seed[r]} {people.replica[r]}" for r in range(len(people))]
+        conditions = list(map(repr, people.conditions))
+        self._known_names = [
+            f"{made_by} {conditions[c]} {seed} {replica}"
+            for c, seed, replica in zip(people.condition.tolist(), people.seed.tolist(), people.replica.tolist(), strict=True)
+        ]
+        return self._known_names
