@@ -34,9 +34,11 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
     name = Path(script).stem
     warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     arguments = [argument for argument in sys.argv[1:] if argument not in _SWEEP]
+    is_sweep = len(arguments) < len(sys.argv[1:])
+    sys.argv[1:] = [*(_SWEEP[:1] if is_sweep else ()), *arguments]  # Hydra understands it in some places only
     try:
         if not any(argument.startswith("-") for argument in arguments):  # Hydra's own flags are Hydra's to answer for
-            for job in _jobs(arguments) if len(arguments) < len(sys.argv[1:]) else [arguments]:
+            for job in _jobs(arguments) if is_sweep else [arguments]:
                 _check_overrides(name, job, configs)
 
         @hydra.main(version_base="1.3", config_path=str(configs), config_name=name)
