@@ -37,7 +37,9 @@ def main(config: DictConfig) -> None:
             content = f"## {composed.title}\n\nNo figure: {error}.\n"
         command = ["python", f"reproduce/{part.script}.py", *passed_on, *own, f"output=runs/again/{Path(composed.output).name}"]
         again = f"Again, in about {part.minutes} minutes on two cores:\n\n```bash\n{shlex.join(command)}\n```\n"
-        sections[place] = f"{content}\n{again}"
+        sections[place] = content and f"{content}\n{again}"
+    if not any(sections.values()):
+        return
     before, after = ((HERE / "report" / name).read_text(encoding="utf-8") for name in ("introduction.md", "deviations.md"))
     write_whole(output / "README.md", "\n".join([before, *(sections[place] for place in sorted(sections)), after]))
     print(f"report: {output / 'README.md'}")

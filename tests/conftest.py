@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.running import LONG, ROOT, run
 from timing_tasks.condition import Budget, Condition, Protocol
 from timing_tasks.learning.engine import Engine, create
 from timing_tasks.tasks import Task
@@ -59,3 +60,12 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     if request.param == "native":
         pytest.importorskip("_timing_tasks_native", reason="installed without a C++ compiler")
     return create(request.param, threads=1)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The rows of LONG."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = run(str(ROOT / "reproduce" / "condition.py"), *LONG, "output=o", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return (folder / "o" / "runs.csv").read_bytes()

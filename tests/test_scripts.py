@@ -1,34 +1,17 @@
 """The scripts as a user runs them: in a process of their own, by the commands of the configs and the README."""
 
-import csv
 import re
 import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
-ROOT = Path(__file__).parent.parent
-QUICK = ("replicas=2", "budget.net_steps=20000", "budget.training_streams=2000", "engine.threads=1")
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, *arguments]
-
-
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    with (folder / "runs.csv").open() as file:
-        return list(csv.DictReader(file))
-
+from tests.running import LONG, QUICK, ROOT, command, rows, run
 
 CONFIGS = sorted(p for p in (ROOT / "configs").glob("*.yaml") if p.stem != "base")
 CONDITIONS = {"condition": 1, "table1": 14, "table2": 38, "table3": 28, "table4": 26}
@@ -165,8 +148,10 @@ MISTAKES = [
     ("engine.threads=0", "engine.threads", "from 1"),
     ("seed=-1", "seed", "from 0"),
     ("budget.training_streams=0", "budget.training_streams", "from 1"),
-    ("trainer.accelerator=gpu", "trainer.accelerator", "cpu"),
-    ("trainer.devices=2", "trainer.devices", "from 1 to 1"),
+    ("trainer.accelerator=tpu", "trainer.accelerator", "cpu or gpu"),
+    ("trainer=gpus", "trainer.accelerator", "gpu"),
+    ("trainer.devices=0", "trainer.devices", "from 1"),
+    ("trainer=processes trainer.num_nodes=0", "trainer.num_nodes", "from 1"),
     ("trainer=cluster", "trainer", "cpu"),
     ("output_activation=relu", "output_activation", "sigmoid"),
     ("peepholes=maybe", "peepholes", "true, false"),
@@ -199,7 +184,10 @@ MISTAKES = [
     ("output=???", "output", "output"),
     ("output=${nope}", "nope", "nope"),
     ("task.tolerance=inf", "task.tolerance", "above 0"),
-    ("seed=1,2 -m", "one run at a time", "repeat"),
+    ("seed=1,2", "seed", "Ambiguous"),
+    ("seed=1,-2 -m", "seed", "from 0"),
+    ("seed=1,2 replcas=3 -m", "replcas", "did you mean replicas"),
+    ("seed=interval(1,3) -m", "seed", "lists its values"),
     ("+colour=red", "colour", "not added"),
     ("nonsense", "nonsense", "key=value"),
 ]
@@ -291,19 +279,7 @@ def test_a_changed_protocol_says_so_in_every_row(tmp_path: Path):
     assert {row["protocol"] for row in rows(tmp_path / "o")} == {"exchanged_biases(momentum=0.5)"}
 
 
-# About ten seconds of work on one thread, so that a signal finds it busy.
-LONG = ("replicas=40", "budget.net_steps=40000000", "engine.threads=2", "task.min_interval=30", "seed=3")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    done = run(str(ROOT / "reproduce" / "condition.py"), *LONG, "output=o", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return (folder / "o" / "runs.csv").read_bytes()
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, undisturbed: bytes, tmp_path: Path):
     pytest.importorskip("_timing_tasks_native")
     arguments = command(str(ROOT / "reproduce" / "condition.py"), *LONG, "output=o")
@@ -320,8 +296,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, und
         time.sleep(0.05)
     process.send_signal(number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
-    if number == signal.SIGINT:
+    assert process.returncode == (-9 if number == signal.SIGKILL else 128 + number), errors
+    if number != signal.SIGKILL:
         assert b"the same command goes on" in output
         assert b"Traceback" not in errors
     assert checkpoint.exists()

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
+import itertools
+import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from timing_tasks.errors import ConfigurationError, UserError
+from timing_tasks.errors import ConfigurationError, StoppedError, UserError
+
+_SWEEP = ("-m", "--multirun")
 
 
 def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
@@ -27,12 +33,13 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
     """
     name = Path(script).stem
     warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
-    arguments = sys.argv[1:]
+    arguments = [argument for argument in sys.argv[1:] if argument not in _SWEEP]
+    is_sweep = len(arguments) < len(sys.argv[1:])
+    sys.argv[1:] = [*(_SWEEP[:1] if is_sweep else ()), *arguments]  # Hydra understands it in some places only
     try:
-        if "-m" in arguments or "--multirun" in arguments:
-            raise UserError("one run at a time; repeat the command for another seed or protocol")
         if not any(argument.startswith("-") for argument in arguments):  # Hydra's own flags are Hydra's to answer for
-            _check_overrides(name, arguments, configs)
+            for job in _jobs(arguments) if is_sweep else [arguments]:
+                _check_overrides(name, job, configs)
 
         @hydra.main(version_base="1.3", config_path=str(configs), config_name=name)
         def application(config: DictConfig) -> None:
@@ -40,9 +47,9 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
                 main(_with_default_output(_named_changes(config, overrides()), configs.parent))
             except UserError as error:
                 _end(error)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, StoppedError) as stop:
                 print("stopped; the same command goes on from here")
-                sys.exit(130)
+                sys.exit(128 + (stop.number if isinstance(stop, StoppedError) else signal.SIGINT))
 
         application()
     except UserError as error:
@@ -52,6 +59,25 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
 def _end(error: UserError) -> None:
     print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
     sys.exit(2)
+
+
+def _jobs(arguments: list[str]) -> Iterator[list[str]]:
+    """The overrides of each run of a sweep; those of the sweep itself are Hydra's to answer for."""
+    if "hydra/launcher=slurm" in arguments and importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
+        raise ConfigurationError("hydra/launcher", "slurm", "needs `pip install '.[slurm]'`")
+    choices = []
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        if key.startswith(("hydra.", "hydra/")):
+            continue
+        try:
+            parsed = OverridesParser.create().parse_override(argument)
+        except HydraException as error:
+            raise ConfigurationError(key, value, _first_line(error)) from None
+        if parsed.is_sweep_override() and not parsed.is_discrete_sweep():
+            raise ConfigurationError(key, value, "a sweep lists its values")
+        choices.append([f"{key}={v}" for v in parsed.sweep_string_iterator()] if parsed.is_sweep_override() else [argument])
+    return map(list, itertools.product(*choices))
 
 
 def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:

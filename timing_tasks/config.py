@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -57,6 +59,11 @@ class Experiment:
     output: Path
     protocol: str
     budget: str
+
+    @property
+    def processes(self) -> int:
+        """On all machines."""
+        return int(self.trainer["devices"] * self.trainer["num_nodes"])
 
     @property
     def identity(self) -> dict[str, object]:
@@ -111,10 +118,7 @@ def experiment(config: DictConfig) -> Experiment:
     engine, threads = values["engine"]["name"], values["engine"]["threads"]
     if threads is not None:
         check_whole("engine.threads", threads, 1, 4096)
-    trainer = values["trainer"]
-    if trainer["accelerator"] != "cpu":
-        raise ConfigurationError("trainer.accelerator", trainer["accelerator"], "cpu")
-    check_whole("trainer.devices", trainer["devices"], 1, 1)
+    trainer = _trainer(values["trainer"], engine, conditions)
     _try_out(conditions)
     engine = available(engine)  # last: it may warn
     return Experiment(
@@ -142,6 +146,37 @@ def _try_out(conditions: Sequence[Condition]) -> None:
         optimizers.check([condition.recipe for condition in learners if isinstance(condition.recipe, BPTT)])
         for condition in learners:
             create(condition, 0, 0)
+
+
+def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condition]) -> dict[str, Any]:
+    """What `lightning.Trainer` is told, with the number of devices."""
+    accelerator, devices = values["accelerator"], values["devices"]
+    if any(isinstance(condition.recipe, BPTT) for condition in conditions) and (accelerator, devices) != ("cpu", 1):
+        raise ConfigurationError("trainer", f"{accelerator}, {devices} devices", "cpu and a single process, for the recipe bptt")
+    if accelerator not in ("cpu", "gpu"):
+        raise ConfigurationError("trainer.accelerator", accelerator, "cpu or gpu")
+    if accelerator == "gpu":
+        there = torch.cuda.device_count()
+        if not there:
+            raise ConfigurationError("trainer.accelerator", accelerator, "PyTorch sees no GPU here; cpu works everywhere")
+        if engine != "torch":
+            raise ConfigurationError("engine", engine, "torch on GPUs")
+        devices = there if devices == -1 else devices
+        check_whole("trainer.devices", devices, 1, there)
+    check_whole("trainer.devices", devices, 1, 4096)
+    check_whole("trainer.num_nodes", values["num_nodes"], 1, 4096)
+    processes, started = devices * values["num_nodes"], _started_processes()
+    if started not in (None, processes) and (processes > 1 or "TORCHELASTIC_RUN_ID" in os.environ):
+        raise ConfigurationError("trainer.devices", devices, f"{started} processes have been started for this run, see the README")
+    return {**values, "devices": devices}
+
+
+def _started_processes() -> int | None:
+    """How many processes torchrun or SLURM has started, if they have started this one."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        return int(os.environ["WORLD_SIZE"])
+    is_interactive = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
+    return int(os.environ["SLURM_NTASKS"]) if "SLURM_NTASKS" in os.environ and not is_interactive else None
 
 
 def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:

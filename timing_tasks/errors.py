@@ -38,3 +38,18 @@ def check_whole(key: str, value: object, least: int, most: int) -> None:
     """Raise ConfigurationError unless the value is a whole number from `least` to `most`."""
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ConfigurationError(key, value, f"a whole number from {least} to {most}")
+
+
+class LostProcessError(UserError):
+    """A process of a run in several has ended before its time."""
+
+    def __init__(self, what: str = "another process of this run has ended") -> None:
+        super().__init__(f"{what}; nothing is lost: the same command goes on from here, also with another number of processes")
+
+
+class StoppedError(Exception):
+    """A signal has ended a run, which goes on from there if it is repeated."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number

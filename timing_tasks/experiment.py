@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import logging
+import os
 import subprocess
 import sys
 import warnings
@@ -18,7 +18,6 @@ from timing_tasks.recipe import BPTT, Recipe
 from timing_tasks.results import CONDITION_COLUMNS, ResultsFolder, Row, write_whole
 
 if TYPE_CHECKING:
-    from timing_tasks.data import TimingDataModule
     from timing_tasks.learning.module import PopulationModule
 
 
@@ -29,6 +28,9 @@ def run(
 ) -> list[Row]:
     """Train every replica that has no row yet, and return all rows that there are of the conditions, one after the other.
 
+    Of the processes that torchrun or SLURM has started for one run, rank 0 alone looks at the folder and has rows; the others
+    train what it says and return none.
+
     Args:
         experiment: what to run.
         render: the text of `table.md` from those rows.
@@ -36,15 +38,20 @@ def run(
 
     Raises:
         ResultsError: the output folder cannot be used.
-        KeyboardInterrupt: the user has stopped the run; repeated, it goes on from there.
+        StoppedError, KeyboardInterrupt: the user has stopped the run; repeated, it goes on from there.
     """
-    folder = _folder(experiment)
+    folder, rank = _folder(experiment), _rank(experiment)
+    if rank is not None and rank > 0:
+        _train(experiment, folder, [], [])
+        return []
     keys = _keys(experiment)
     everything = folder.complete(keys)
     if everything is None:
         everything = _run_missing(experiment, folder, keys, announce)
     else:
         announce(f"rows: {folder.rows_path}")
+        if rank is not None:
+            _train(experiment, folder, [], [])  # the other processes are waiting
     place = {tuple(condition.columns[name] for name in CONDITION_COLUMNS): c for c, condition in enumerate(experiment.conditions)}
     mine = [row for row in everything if row.condition in place]
     mine.sort(key=lambda row: (place[row.condition], row.order))
@@ -62,6 +69,12 @@ def _folder(experiment: Experiment) -> ResultsFolder:
     return ResultsFolder(experiment.output, experiment.identity, experiment.described_conditions)
 
 
+def _rank(experiment: Experiment) -> int | None:
+    """Which of several processes this is, that torchrun or SLURM has started for the run; None if it has started one."""
+    rank = os.environ.get("RANK", os.environ.get("SLURM_PROCID"))
+    return int(rank) if rank is not None and experiment.processes > 1 else None
+
+
 def _run_missing(
     experiment: Experiment, folder: ResultsFolder, keys: dict[tuple[str, ...], tuple[int, int]], announce: Callable[[str], None]
 ) -> list[Row]:
@@ -71,7 +84,7 @@ def _run_missing(
         missing = [place for key, place in keys.items() if key not in there]
         before = [(keys[key][0], row.status) for key, row in there.items() if key in keys]
         announce(f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else ""))
-        if missing:
+        if missing or _rank(experiment) is not None:
             _train(experiment, folder, missing, before)
         everything = folder.finish()
         if absent := len(keys.keys() - {row.replica_key for row in everything}):
@@ -84,49 +97,43 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
 
     `before` has condition and status of those that are finished already.
     """
-    from timing_tasks.data import TimingDataModule
-    from timing_tasks.learning.bptt import BPTTModule
-    from timing_tasks.learning.engine import Population, create
-    from timing_tasks.learning.online import OnlineModule
-
-    for kind in (Recipe, BPTT):
-        places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is kind]
-        if not places:
-            continue
-        population = Population.of(experiment.conditions, places, experiment.seed)
-        data = TimingDataModule(population)
-        module: PopulationModule
-        if kind is BPTT:
-            module = BPTTModule(population, data)
-        else:
-            module = OnlineModule(population, create(experiment.engine, experiment.threads))
-        _fit(experiment, folder, module, data, before)
+    for recipe in (Recipe, BPTT):
+        places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is recipe]
+        if places or (recipe is Recipe and _rank(experiment) is not None):
+            _fit(experiment, folder, recipe, places, before)
 
 
 def _fit(
-    experiment: Experiment, folder: ResultsFolder, module: PopulationModule, data: TimingDataModule, before: list[tuple[int, str]]
+    experiment: Experiment,
+    folder: ResultsFolder,
+    recipe: type[Recipe],
+    missing: list[tuple[int, int]],
+    before: list[tuple[int, str]],
 ) -> None:
-    """Train what one module holds, from the last checkpoint on."""
+    """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on."""
     import lightning as L
     from lightning.pytorch.loggers import TensorBoardLogger
 
+    from timing_tasks.data import TimingDataModule
+    from timing_tasks.learning import ranks
+    from timing_tasks.learning.bptt import BPTTModule
     from timing_tasks.learning.callbacks import Checkpoints, PopulationProgress, RowWriter, TensorBoardCurves
+    from timing_tasks.learning.engine import Population, create
+    from timing_tasks.learning.online import OnlineModule
     from timing_tasks.learning.pictures import TensorBoardPictures
 
-    checkpoints = Checkpoints(folder.checkpoints / type(module).__name__)
-    writer = RowWriter(folder, row_of)
-    logger = TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    checkpoints, exchange = Checkpoints(folder.checkpoints / recipe.__name__), ranks.Exchange()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
+        ranks.quiet()
         trainer = L.Trainer(
             **experiment.trainer,
+            strategy=ranks.SeparateNets() if experiment.processes > 1 else "auto",
+            plugins=ranks.environment(),
             max_epochs=1,
             max_steps=-1,
-            logger=logger,
+            logger=TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False),
             callbacks=[
-                *(writer, TensorBoardCurves(experiment, before), TensorBoardPictures(), checkpoints),
+                *(exchange, RowWriter(folder, row_of), TensorBoardCurves(experiment, before), TensorBoardPictures(), checkpoints),
                 PopulationProgress(len(before)),
             ],
             enable_checkpointing=True,
@@ -136,11 +143,24 @@ def _fit(
             use_distributed_sampler=False,
             default_root_dir=str(folder.path),
         )
+        missing, checkpoint = ranks.as_rank_0_says(trainer, (missing, checkpoints.latest()))
+        if not missing:
+            return
+        population = Population.of(experiment.conditions, missing, experiment.seed)
+        data = TimingDataModule(population)
+        module: PopulationModule
+        if recipe is BPTT:
+            module = BPTTModule(population, data)
+        else:
+            engine = create(experiment.engine, experiment.threads, sharers=experiment.trainer["devices"])
+            module = OnlineModule(population, engine)
         try:
-            trainer.fit(module, data, ckpt_path=checkpoints.latest())
+            with ranks.fitting(trainer, exchange):
+                trainer.fit(module, data, ckpt_path=checkpoint)
         except SystemExit:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from None
-    writer.write(module)  # replicas that a checkpoint knew as finished, but a kill kept from the rows
+        except OSError as error:  # of TensorBoard
+            raise ResultsError(f"{folder.path}: {error.strerror or error}; mend that and repeat the command") from None
 
 
 def row_of(module: PopulationModule, index: int) -> Row:
@@ -167,9 +187,10 @@ def row_of(module: PopulationModule, index: int) -> Row:
 
 def _keys(experiment: Experiment) -> dict[tuple[str, ...], tuple[int, int]]:
     """The `Row.replica_key` of every replica of an experiment, in the table's order, and where it is: condition, number."""
+    names = [tuple(condition.columns[name] for name in CONDITION_COLUMNS) for condition in experiment.conditions]
     return {
-        (*(condition.columns[name] for name in CONDITION_COLUMNS), str(experiment.seed), str(replica)): (c, replica)
-        for c, condition in enumerate(experiment.conditions)
+        (*name, str(experiment.seed), str(replica)): (c, replica)
+        for c, name in enumerate(names)
         for replica in range(experiment.replicas)
     }
 

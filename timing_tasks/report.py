@@ -70,7 +70,8 @@ def produce(config: DictConfig, published: Path) -> str:
         published: the folder with the paper's values.
 
     Returns:
-        Tables and figures as Markdown, for a report in the folder above that of the rows.
+        Tables and figures as Markdown, for a report in the folder above that of the rows; nothing in the processes of a run
+        that only train.
 
     Raises:
         UserError: a value or a folder that cannot be used, or no net that could be drawn.
@@ -92,6 +93,8 @@ def produce(config: DictConfig, published: Path) -> str:
         return "\n".join(map(markdown, make_tables(rows)))
 
     rows = experiment.run(described, render if config.tables else None, announce)
+    if not rows:  # this process has only helped another
+        return ""
     for table in make_tables(rows):
         show(table, console)
     parts = [render(rows)] if config.tables else []

@@ -11,7 +11,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
+from multiprocessing import reduction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -139,6 +141,20 @@ def _is_row(row: Row) -> bool:
     return row.status in STATUSES and all(number.isdecimal() for number in numbers)
 
 
+class _Lock:
+    """An open lock file: taken until the last process that has it is gone, those among them that a run spawns."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _received, (reduction.DupFd(self.descriptor),)
+
+
+def _received(duplicate: Any) -> _Lock:
+    return _Lock(duplicate.detach())
+
+
 class ResultsFolder:
     """A folder with the rows of one run, what identifies that run, and its checkpoints.
 
@@ -155,6 +171,7 @@ class ResultsFolder:
         self.rows_path = path / "runs.csv"
         self.identity_path = path / "run.json"
         self.checkpoints = path / "checkpoints"
+        self._lock: _Lock | None = None
 
     def complete(self, wanted: Iterable[tuple[str, ...]]) -> list[Row] | None:
         """All rows of the folder, if it has those with the replica keys `wanted`, whatever engine made them; else None.
@@ -183,6 +200,7 @@ class ResultsFolder:
         except OSError as error:
             raise ResultsError(f"output={str(self.path)!r}: {error.strerror}; a folder that can be written is needed") from None
         with lock:
+            self._lock = _Lock(lock.fileno())
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -193,8 +211,8 @@ class ResultsFolder:
             if not known or self.conditions.keys() - known.keys():
                 described = self.identity | {"conditions": known | self.conditions}
                 write_whole(self.identity_path, json.dumps(described, indent=1, sort_keys=True) + "\n")
-            rows = self._recover()
-            yield rows
+            yield self._recover()
+        self._lock = None
 
     def check(self, but: Sequence[str] = ()) -> dict[str, object]:
         """The conditions that the folder holds; nothing is written.

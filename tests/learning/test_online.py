@@ -32,7 +32,7 @@ def described(tmp_path: Path, **changes: object) -> Experiment:
         "seed": 1,
         "engine": "native",
         "threads": 1,
-        "trainer": {"accelerator": "cpu", "devices": 1},
+        "trainer": {"accelerator": "cpu", "devices": 1, "num_nodes": 1},
         "output": tmp_path / "out",
         "protocol": "test",
         "budget": "test",

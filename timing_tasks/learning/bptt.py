@@ -85,7 +85,7 @@ class BPTTModule(PopulationModule):
 
     def configure_optimizers(self) -> Any:
         """One optimiser with a parameter group for each condition; the scheduler is where the nets that go first are."""
-        groups = self._by_condition(self._running())
+        groups = self._by_condition(self.running())
         if not groups:
             return None
         parameters = [[p for index in group for p in self._learned(index)] for group in groups]
@@ -97,7 +97,7 @@ class BPTTModule(PopulationModule):
             return optimizer
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch expects a step of the optimiser before each of the scheduler
-            for _ in range(min(map(self._updates, self._running()))):
+            for _ in range(min(map(self._updates, self.running()))):
                 scheduler.step()
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -105,7 +105,7 @@ class BPTTModule(PopulationModule):
         """The sum of the losses of the nets whose turn it is."""
         self._began = time.perf_counter()
         self._forward = np.zeros(len(self.population))
-        running = self._running()
+        running = self.running()
         fewest = min(map(self._updates, running))
         self._due = [index for index in running if self._updates(index) == fewest]
         return torch.stack([losses.sum() for losses in self._losses()]).sum()
@@ -221,9 +221,6 @@ class BPTTModule(PopulationModule):
                 if not torch.isnan(value := metric.compute()):
                     self.log(name, value, batch_size=1)
                 metric.reset()
-
-    def _running(self) -> list[int]:
-        return np.flatnonzero(self.state.verdict.numpy() == Verdict.RUNNING).tolist()
 
     def _updates(self, index: int) -> int:
         return int(self.state.training_streams[index]) // self.recipe(index).streams

@@ -6,6 +6,7 @@ import os
 import re
 import time
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,15 @@ class RowWriter(L.Callback):
         self.folder.append(rows)
         self.written.update(due)
 
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Those that a checkpoint knew as finished, but a kill kept from the rows."""
+        self.on_train_batch_end(trainer, module)
+
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """After each chunk."""
         assert isinstance(module, PopulationModule)
-        self.write(module)
+        if trainer.is_global_zero:
+            self.write(module)
 
 
 class Checkpoints(Checkpoint):
@@ -66,10 +72,9 @@ class Checkpoints(Checkpoint):
         self.seconds, self.due = seconds, 0.0
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
-        """After a chunk, if it is time."""
-        assert isinstance(module, PopulationModule)
+        """After a chunk, if it is time, and after the last one."""
         start = time.monotonic()
-        if start >= self.due or module.is_finished:
+        if trainer.is_global_zero and (start >= self.due or trainer.should_stop):
             self._save(trainer)
             end = time.monotonic()
             self.due = end + max(self.seconds, 10 * (end - start))
@@ -94,12 +99,22 @@ class Checkpoints(Checkpoint):
         for path in (self.last, self.previous):
             if path.exists():
                 try:
-                    torch.load(path, weights_only=True)
+                    _check(path)
                 except Exception as error:  # whatever a damaged file makes the loader say
                     warnings.warn(f"{path} is damaged ({type(error).__name__}): going on from what was before it", stacklevel=2)
                 else:
                     return str(path)
         return None
+
+
+def _check(path: Path) -> None:
+    """Raise something unless the file is a checkpoint, every bit as it was written; nothing in it is executed."""
+    with zipfile.ZipFile(path) as file:
+        if (damaged := file.testzip()) is not None:  # torch.load does not look at the check sums
+            raise ValueError(damaged)
+    found = torch.load(path, weights_only=True, mmap=True)
+    if not {"pytorch-lightning_version", "replicas", "state"} <= found.keys():
+        raise ValueError("not a checkpoint of a population")
 
 
 class PopulationProgress(ProgressBar):
@@ -112,10 +127,17 @@ class PopulationProgress(ProgressBar):
     def __init__(self, finished_before: int) -> None:
         super().__init__()
         self.finished_before = finished_before
+        self.is_enabled = True
         self.bar: Progress | None = None
+
+    def disable(self) -> None:
+        """Lightning calls this in all processes but rank 0."""
+        self.is_enabled = False
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Show the line."""
+        if not self.is_enabled:
+            return
         self.bar = Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}"))
         self.bar.start()
         self.task = self.bar.add_task("", total=1.0, left="")
@@ -123,7 +145,8 @@ class PopulationProgress(ProgressBar):
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Bring it up to date."""
         assert isinstance(module, PopulationModule)
-        assert self.bar is not None
+        if self.bar is None:
+            return
         counts = np.bincount(module.state.verdict.numpy(), minlength=4)
         spent, left = work(module)
         seconds = left.sum() / max(module.net_steps_per_second, 1.0)
@@ -233,8 +256,8 @@ class TensorBoardCurves(L.Callback):
 
 
 def boards(trainer: L.Trainer) -> Sequence[TensorBoardLogger]:
-    """Where to write for TensorBoard."""
-    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+    """Where to write for TensorBoard: nowhere but in rank 0."""
+    return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero]
 
 
 def _duration(seconds: float) -> str:

@@ -50,6 +50,7 @@ class PopulationModule(L.LightningModule):
         self.population = population
         self.seconds = torch.zeros(len(population), dtype=torch.float64)
         self.net_steps_per_second = 0.0
+        self._known_names: list[str] = []
 
     def on_fit_start(self) -> None:
         """Nothing to do if a checkpoint holds only finished replicas."""
@@ -59,6 +60,10 @@ class PopulationModule(L.LightningModule):
     def is_finished(self) -> bool:
         """Whether no replica is running."""
         return not bool((self.state.verdict == Verdict.RUNNING).any())
+
+    def running(self) -> Sequence[int]:
+        """The positions of the running replicas that this process trains."""
+        return np.flatnonzero(self.state.verdict.numpy() == Verdict.RUNNING).tolist()
 
     def finished(self) -> Sequence[int]:
         """The positions of the finished replicas."""
@@ -74,8 +79,12 @@ class PopulationModule(L.LightningModule):
 
     def names(self) -> list[str]:
         """What distinguishes a replica from all others: another version or engine would go on with other digits."""
-        people, made_by = self.population, f"{timing_tasks.__version__} {self.engine_name}"
-        return [f"{made_by} {people.condition_of(r)!r} {people.seed[r]} {people.replica[r]}" for r in range(len(people))]
+        if not self._known_names:
+            people, made_by = self.population, f"{timing_tasks.__version__} {self.engine_name}"
+            conditions = list(map(repr, people.conditions))
+            numbers = zip(people.condition.tolist(), people.seed.tolist(), people.replica.tolist(), strict=True)
+            self._known_names = [f"{made_by} {conditions[c]} {seed} {replica}" for c, seed, replica in numbers]
+        return self._known_names
 
     def known(self, checkpoint: dict[str, Any]) -> tuple[list[int], list[int], list[int]]:
         """Which replicas of this population a checkpoint knows, at which of its places, and the places of its others."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from timing_tasks.learning.engine import Engine, Population, State
+from timing_tasks.learning.engine import Engine, Population, State, Verdict
 from timing_tasks.learning.module import PopulationModule
 from timing_tasks.models.trajectory import trajectory
 from timing_tasks.tasks import Stream
@@ -45,18 +46,25 @@ class OnlineModule(PopulationModule):
         self._chunk = _FIRST_CHUNK
         # Replicas of a checkpoint that are not of this run.
         self._elsewhere: tuple[list[str], State, Tensor] = ([], State.blank(0), torch.zeros(0, dtype=torch.float64))
+        self._own: Sequence[int] = range(len(population))  # the replicas that this process trains
+        self._own_population, self._own_state = population, self.state
 
     def configure_optimizers(self) -> None:
         """None: the rule is the engine's."""
 
     def training_step(self, batch: Population, batch_idx: int) -> None:
         """Advance every running replica by one chunk."""
-        before, start = self.state.net_steps.clone(), time.perf_counter()
-        self.engine.run(batch, self.state, self._chunk)
+        self.net_steps_per_second = 0.0
+        if not self.running():
+            return  # those of other processes are
+        before, start = self._own_state.net_steps.clone(), time.perf_counter()
+        self.engine.run(self._own_population, self._own_state, self._chunk)
         seconds = max(time.perf_counter() - start, 1e-9)
-        steps = self.state.net_steps - before
+        steps = self._own_state.net_steps - before
         self.net_steps_per_second = int(steps.sum()) / seconds
-        self.seconds += seconds * steps / max(int(steps.sum()), 1)
+        self.seconds[list(self._own)] += seconds * steps / max(int(steps.sum()), 1)
+        if self._own_state is not self.state:
+            self.state.put(self._own, self._own_state, range(len(self._own)))
         self.engine_seconds += seconds
         self._chunk = max(1, int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)))
         self.trainer.should_stop = self.is_finished
@@ -65,6 +73,24 @@ class OnlineModule(PopulationModule):
         """In the order of WEIGHT_NAMES, shape [19]."""
         weights: np.ndarray = self.state.weights[index].numpy()
         return weights
+
+    def share(self, own: Sequence[int]) -> None:
+        """Train only the replicas at these positions from here on: other processes train the others."""
+        self._own, self._own_population, self._own_state = own, self.population.at(own), self.state.at(own)
+
+    def running(self) -> Sequence[int]:
+        """The positions of the running replicas that this process trains."""
+        running = np.flatnonzero(self._own_state.verdict.numpy() == Verdict.RUNNING)
+        return [self._own[at] for at in running.tolist()]
+
+    def part(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """All that changes of some replicas, for another process's `put_part`."""
+        return {**self.state.at(rows).tensors(), "seconds": self.seconds[list(rows)]}
+
+    def put_part(self, rows: Sequence[int], part: dict[str, Tensor]) -> None:
+        """Take what another process has made of its replicas."""
+        self.seconds[list(rows)] = part.pop("seconds")
+        self.state.put(rows, State(**part), range(len(rows)))
 
     def outputs(self, index: int, stream: Stream) -> np.ndarray:
         """See `PopulationModule.outputs`."""

@@ -33,6 +33,8 @@ class TensorBoardPictures(L.Callback):
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Draw what is due."""
         assert isinstance(module, PopulationModule)
+        if not trainer.is_global_zero:
+            return
         is_due = time.monotonic() - self.start >= self.next
         if is_due:
             self.next *= 2

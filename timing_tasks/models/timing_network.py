@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,13 +40,18 @@ def initial_weights(seed: int, replica: int, gate_biases: Sequence[float], peeph
         gate_biases: b_i, b_f, b_o.
         peepholes: whether the net has them.
     """
-    weights = 0.2 * uniform(seed, replica, Purpose.WEIGHTS, len(WEIGHT_NAMES)) - 0.1
+    weights = _drawn(seed, replica).copy()
     fixed = dict(zip(("b_i", "b_f", "b_o"), gate_biases, strict=True)) | dict.fromkeys(INITIAL_STATE, 0.0)
     if not peepholes:
         fixed |= dict.fromkeys(PEEPHOLES, 0.0)
     for name, value in fixed.items():
         weights[WEIGHT_NAMES.index(name)] = value
     return weights
+
+
+@functools.lru_cache(maxsize=2**16)  # the nets of all conditions of a run that have the same number share it
+def _drawn(seed: int, replica: int) -> np.ndarray:
+    return 0.2 * uniform(seed, replica, Purpose.WEIGHTS, len(WEIGHT_NAMES)) - 0.1
 
 
 class TimingNetwork(nn.Module):

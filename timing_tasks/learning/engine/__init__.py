@@ -49,20 +49,22 @@ def available(name: str) -> str:
     return name
 
 
-def create(name: str, threads: int | None = None, device: torch.device | str = "cpu") -> Engine:
+def create(name: str, threads: int | None = None, device: torch.device | str = "cpu", sharers: int = 1) -> Engine:
     """The engine of a name, or the one that can serve for it, see `available`.
 
     Args:
         name: one of ENGINES.
-        threads: of the native engine; all cores by default.
+        threads: of the native engine; by default all cores, divided among the processes that share them.
         device: of the torch engine.
+        sharers: how many such processes there are.
 
     Raises:
         ConfigurationError: an unknown name, or threads below 1.
     """
     name = available(name)
     if threads is None:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = max(1, cores // sharers)
     check_whole("engine.threads", threads, 1, 4096)
     if name == "native":
         from timing_tasks.learning.engine.native import NativeEngine

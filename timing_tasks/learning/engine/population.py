@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 import numpy as np
@@ -122,6 +122,11 @@ class Population:
         """How many replicas."""
         return len(self.replica)
 
+    def at(self, indices: Sequence[int]) -> Population:
+        """The population of the replicas at some positions."""
+        rows = list(indices)
+        return replace(self, condition=self.condition[rows], replica=self.replica[rows], seed=self.seed[rows])
+
     def condition_of(self, index: int) -> Condition:
         """The condition of the replica at an index."""
         return self.conditions[int(self.condition[index])]
@@ -198,6 +203,10 @@ class State:
     def to(self, device: torch.device | str) -> State:
         """On another device; the same tensors where it is the same."""
         return State(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
+
+    def at(self, rows: Sequence[int]) -> State:
+        """A copy of some rows."""
+        return State(**{name: tensor[list(rows)] for name, tensor in self.tensors().items()})
 
     def put(self, rows: Sequence[int], other: State, other_rows: Sequence[int]) -> None:
         """Copy rows of another state into rows of this one."""

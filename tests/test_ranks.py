@@ -1,0 +1,164 @@
+"""Runs in several processes, with real ones: the same rows as in one, whatever becomes of them on the way."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import hydra
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.learning.test_online import CONDITIONS, described
+from tests.running import LONG, QUICK, ROOT, command, run
+from timing_tasks import experiment
+
+pytest.importorskip("_timing_tasks_native", reason="installed without a C++ compiler")
+
+SCRIPT = str(ROOT / "reproduce" / "condition.py")
+# A net takes a few seconds, so that a signal finds all processes busy.
+BUSY = (*(value for value in LONG if not value.startswith("engine")), "engine.threads=1", "trainer=processes")
+
+
+def of_processes(count: int) -> dict[str, object]:
+    return {"accelerator": "cpu", "devices": count, "num_nodes": 1}
+
+
+def test_two_and_three_processes_give_the_rows_of_one_in_one_file_and_one_tensorboard_run(tmp_path: Path):
+    files = []
+    for count in (1, 2, 3):
+        folder = tmp_path / str(count)
+        rows = experiment.run(described(tmp_path, output=folder, threads=None, trainer=of_processes(count)))
+        assert len(rows) == 6
+        files.append((folder / "runs.csv").read_bytes())
+        assert sorted(p.name for p in folder.iterdir()) == ["checkpoints", "lock", "run.json", "runs.csv", "tensorboard"]
+        assert len(list((folder / "tensorboard").glob("events*"))) == 1
+        board = EventAccumulator(str(folder / "tensorboard")).Reload()
+        last = board.Scalars(f"solved fraction/{CONDITIONS[1]}")[-1]
+        assert last.step == max(int(row.training_streams) for row in rows if row.task == "gts")
+        assert last.value == pytest.approx(sum(row.status == "solved" for row in rows[3:]) / 3)
+    assert files[0] == files[1] == files[2]
+
+
+def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(SCRIPT, *BUSY, *arguments),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def children_of(process: subprocess.Popen[str]) -> list[int]:
+    """Those of the training, in the order of their ranks."""
+    pids = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return sorted(int(pid) for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.05)
+    assert process.poll() is None, process.communicate()
+
+
+def test_a_killed_process_ends_the_run_which_goes_on_with_others(undisturbed: bytes, tmp_path: Path):
+    previous = tmp_path / "o" / "checkpoints" / "previous.ckpt"
+    process = start("trainer.devices=2", "output=o", cwd=tmp_path)
+    wait_for(previous, process)
+    children = children_of(process)
+    assert len(children) == 2
+    os.kill(children[1], signal.SIGKILL)
+    began = time.monotonic()
+    output, errors = process.communicate(timeout=60)
+    assert time.monotonic() - began < 15
+    assert process.returncode == 2, output
+    assert errors == (
+        "condition.py: process 1 of this run has ended (SIGKILL); nothing is lost: the same command goes on from here, also "
+        "with another number of processes\n"
+    )
+    previous.unlink()
+
+    process = start("trainer.devices=3", "output=o", cwd=tmp_path)
+    wait_for(previous, process)
+    assert len(children_of(process)) == 3
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert "the same command goes on" in output
+    assert errors == ""
+
+    previous.unlink()
+
+    process = start("trainer.devices=2", "output=o", cwd=tmp_path)
+    wait_for(previous, process)
+    process.kill()
+    process.communicate(timeout=60)  # ends when nobody has its pipes any longer: the processes that it has started end too
+    done = run(SCRIPT, *LONG, "output=o", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "o" / "runs.csv").read_bytes() == undisturbed
+
+
+@pytest.fixture(scope="module")
+def rows_of_one(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    folder = tmp_path_factory.mktemp("one")
+    assert run(SCRIPT, *QUICK, "output=o", cwd=folder).returncode == 0
+    return (folder / "o" / "runs.csv").read_bytes()
+
+
+def test_torchrun_starts_the_processes(rows_of_one: bytes, tmp_path: Path):
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    done = run(*launcher, SCRIPT, *QUICK, "trainer=processes", "output=o", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Protocol: ") == 1
+    assert (tmp_path / "o" / "runs.csv").read_bytes() == rows_of_one
+
+
+def test_slurm_starts_the_processes(rows_of_one: bytes, tmp_path: Path):
+    """With the variables that srun sets."""
+    common = {"SLURM_JOB_ID": "9741", "SLURM_JOB_NAME": "timing", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}
+    common |= {"SLURM_NNODES": "1", "SLURM_NODEID": "0", "SLURM_NODELIST": "127.0.0.1"}
+    tasks = [
+        subprocess.Popen(
+            command(SCRIPT, *QUICK, "trainer=processes", "output=o"),
+            cwd=tmp_path,
+            env={**os.environ, **common, "SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    outputs = [task.communicate(timeout=120) for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0], outputs
+    assert "Protocol: " in outputs[0][0]
+    assert outputs[1] == ("", "")
+    assert (tmp_path / "o" / "runs.csv").read_bytes() == rows_of_one
+
+
+def test_another_number_of_processes_than_was_started_is_refused(tmp_path: Path):
+    alone = {**os.environ, "TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "RANK": "0"}
+    done = subprocess.run(command(SCRIPT, "output=o"), cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "2 processes have been started" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_makes_a_folder_for_each_run(tmp_path: Path):
+    done = run(SCRIPT, *QUICK, "-m", "seed=1,2", "protocol=printed,exchanged_biases", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [path.read_text().splitlines()[1:] for path in tmp_path.glob("runs/condition/*/runs.csv")]
+    assert [len(rows) for rows in found] == [2] * 4
+    assert len({row.split(",")[7] + row.split(",")[9] for rows in found for row in rows}) == 4
+
+
+def test_a_sweep_can_be_jobs_of_slurm():
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs pip install '.[slurm]'")
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "configs")):
+        config = hydra.compose("table1", overrides=["hydra/launcher=slurm"], return_hydra_config=True)
+    assert config.hydra.launcher._target_.endswith("SlurmLauncher")
+    assert config.hydra.launcher.cpus_per_task == 8

@@ -1,0 +1,202 @@
+"""Several processes: each trains its own replicas, and the first one, rank 0, hears of all of them.
+
+Nets never share anything, so no gradient is averaged and nothing is wrapped: all that is taken from Lightning's data-parallel
+strategy is that it starts processes, on one machine by itself, on several under torchrun or SLURM, and joins them in a group.
+Every process has the whole population. It trains every n-th replica, so that each condition is spread over all processes, and
+after each chunk rank 0 puts what the others send into its own state. There rows, checkpoints, progress bar and TensorBoard are
+those of a run in one process.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Literal, TypeVar
+
+import lightning as L
+import torch
+import torch.distributed as dist
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.pytorch.strategies import DDPStrategy
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
+
+from timing_tasks import errors
+from timing_tasks.errors import LostProcessError, StoppedError, UserError
+from timing_tasks.learning.module import PopulationModule
+from timing_tasks.learning.online import OnlineModule
+
+T = TypeVar("T")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def environment() -> ClusterEnvironment | None:
+    """What has started this process as one of several, if anything has: torchrun or SLURM."""
+    if TorchElasticEnvironment.detect():
+        return TorchElasticEnvironment()
+    return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
+
+
+class SeparateNets(DDPStrategy):
+    """Processes that train different nets, joined by gloo on any device: only states and counters go from one to another.
+
+    On one machine the processes are spawned when training starts and end with it. (Lightning's other way, to run the script
+    again in each, would compose the config and open the output folder several times.)
+    """
+
+    def __init__(self) -> None:
+        start: Literal["popen", "spawn"] = "spawn" if environment() is None else "popen"  # nothing is started then
+        super().__init__(process_group_backend="gloo", start_method=start)
+
+    def setup_environment(self) -> None:
+        """Join the group."""
+        quiet()
+        if environment() is None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent passes it on
+        super().setup_environment()
+
+    def configure_ddp(self) -> None:
+        """Nothing: no gradient is exchanged."""
+
+    def barrier(self, *arguments: Any, **named: Any) -> None:
+        """Wait for all, but not where a checkpoint is saved, for rank 0 alone does that."""
+        if "Trainer.save_checkpoint" not in arguments:
+            super().barrier(*arguments, **named)
+
+
+def quiet() -> None:
+    """Keep Lightning from telling what it does."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+
+
+def as_rank_0_says(trainer: L.Trainer, value: T) -> T:
+    """The value that rank 0 has, in all processes that torchrun or SLURM has started; those that we start get it anyway."""
+    if environment() is None or not isinstance(trainer.strategy, SeparateNets):
+        return value
+    trainer.strategy.setup_environment()
+    said: T = trainer.strategy.broadcast(value)
+    return said
+
+
+class Exchange(L.Callback):
+    """After each chunk rank 0 gets the replicas that the others have trained, and all agree on whether to go on.
+
+    The first of a fit's callbacks: those after it see the whole population, in rank 0. SIGINT and SIGTERM, in whichever process
+    they arrive, end the fit of all processes after the chunk.
+
+    Attributes:
+        stopped: the signal that has ended the fit, or 0.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = self._received = 0
+        self._running: Sequence[int] = ()
+        self._handlers: dict[int, Any] = {}
+
+    def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Share the replicas out."""
+        assert isinstance(module, PopulationModule)
+        if trainer.world_size > 1:
+            assert isinstance(module, OnlineModule)
+            module.share(range(trainer.global_rank, len(module.population), trainer.world_size))
+        self._running = module.running()
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Listen to signals, instead of Lightning, whose answer would break into the exchange."""
+        self._handlers = {number: signal.signal(number, self._receive) for number in _SIGNALS}
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        self._received = number
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
+        """Exchange."""
+        assert isinstance(module, PopulationModule)
+        going_on, self.stopped = _highest(trainer, bool(module.running()), self._received)
+        trained, self._running = self._running, module.running()
+        if trainer.world_size > 1:
+            assert isinstance(module, OnlineModule)
+            for rows, part, speed in _gathered(trainer, (trained, module.part(trained), module.net_steps_per_second)):
+                module.put_part(rows, part)
+                module.net_steps_per_second += speed
+        trainer.should_stop = not going_on or self.stopped > 0
+
+    def teardown(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
+        """Leave the signals as they were."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+
+def _highest(trainer: L.Trainer, *numbers: int) -> list[int]:
+    """Each number where it is highest."""
+    if trainer.world_size == 1:
+        return list(numbers)
+    tensor = torch.tensor(numbers)
+    _together(lambda: dist.all_reduce(tensor, dist.ReduceOp.MAX))
+    return [int(number) for number in tensor]
+
+
+def _gathered(trainer: L.Trainer, value: T) -> list[T]:
+    """In rank 0, what all others have; elsewhere nothing."""
+    values: list[Any] | None = [None] * trainer.world_size if trainer.is_global_zero else None
+    _together(lambda: dist.gather_object(value if not trainer.is_global_zero else None, values))
+    return (values or [])[1:]
+
+
+def _together(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except RuntimeError as error:
+        time.sleep(2)  # the process that is the cause, if it can still say why, ends first and is heard
+        raise LostProcessError from error
+
+
+@contextmanager
+def fitting(trainer: L.Trainer, exchange: Exchange) -> Iterator[None]:
+    """While processes of ours may train: what happens to them is told as if it had happened here.
+
+    Raises:
+        StoppedError: a signal has ended the fit.
+        UserError: that of a process, or a process has ended without a word.
+    """
+    received: list[int] = []
+
+    def forward(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        for child in multiprocessing.active_children():
+            if child.pid is not None:
+                os.kill(child.pid, signal.SIGTERM)
+
+    is_parent = trainer.world_size > 1 and environment() is None
+    before: dict[int, Any] = {number: signal.signal(number, forward) for number in _SIGNALS if is_parent}
+    try:
+        yield
+    except (ProcessRaisedException, ProcessExitedException) as error:
+        if not received:
+            raise _as_told(error) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if number := max([*received, exchange.stopped]):
+        raise StoppedError(number)
+
+
+def _as_told(error: ProcessRaisedException | ProcessExitedException) -> Exception:
+    """The error of a process, which comes as its traceback: that of a user is the last line of it."""
+    if isinstance(error, ProcessExitedException):
+        cause = error.signal_name or f"exit status {error.exit_code}"
+        return LostProcessError(f"process {error.error_index} of this run has ended ({cause})")
+    kind, _, message = str(error).strip().rpartition("\n")[2].partition(": ")
+    if kind == "OSError":
+        return OSError(message)
+    return UserError(message) if kind.startswith(errors.__name__) else error
