@@ -46,6 +46,8 @@ def test_the_command_of_a_figure_draws_it_from_the_rows_that_are_there(config: P
     script = command_of(config)
     composed = OmegaConf.load(config)
     folder = tmp_path / composed["name"]
+    if not (ROOT / "results" / composed["name"]).exists():
+        pytest.skip("its rows have not been run yet")
     shutil.copytree(ROOT / "results" / composed["name"], folder)
     before = (folder / "runs.csv").read_bytes()
     for name in composed.figures:

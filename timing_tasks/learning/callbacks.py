@@ -113,7 +113,7 @@ def _check(path: Path) -> None:
         if (damaged := file.testzip()) is not None:  # torch.load does not look at the check sums
             raise ValueError(damaged)
     found = torch.load(path, weights_only=True, mmap=True)
-    if not {"pytorch-lightning_version", "replicas", "state"} <= found.keys():
+    if "pytorch-lightning_version" not in found or not ({"replicas", "state"} <= found.keys() or "nets" in found):
         raise ValueError("not a checkpoint of a population")
 
 
