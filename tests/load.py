@@ -19,7 +19,7 @@ def main() -> None:
     table = [sys.executable, str(ROOT / "reproduce" / "table3.py"), "replicas=2000", "budget.net_steps=100000", f"output={folder}"]
     subprocess.run(table, check=True, stdout=subprocess.DEVNULL)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    sizes = {name: sum(f.stat().st_size for f in (folder / name).iterdir()) for name in ("tensorboard", "checkpoints")}
+    sizes = {name: sum(f.stat().st_size for f in (folder / name).rglob("*.*")) for name in ("tensorboard", "checkpoints")}
     print(f"{used.ru_maxrss / 1e3:.0f} MB of memory, {used.ru_utime:.0f} s of the processor, {sizes}")
     assert used.ru_maxrss < 1e6
     assert sizes["tensorboard"] < 50e6

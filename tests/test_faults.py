@@ -47,19 +47,19 @@ def interrupted(finished: Path, tmp_path: Path) -> Path:
 def damaged(folder: Path) -> str | None:
     """The checkpoint to go on from, when the last one should be refused."""
     with pytest.warns(UserWarning, match=r"last\.ckpt is damaged"):
-        return Checkpoints(folder / "checkpoints").latest()
+        return Checkpoints(folder / "checkpoints" / "online").latest()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 def test_a_truncated_checkpoint_is_refused_and_the_one_before_it_used(interrupted: Path, share: float):
-    last = interrupted / "checkpoints" / "last.ckpt"
+    last = interrupted / "checkpoints" / "online" / "last.ckpt"
     content = last.read_bytes()
     last.write_bytes(content[: int(share * len(content))])
     assert damaged(interrupted) == str(last.with_name("previous.ckpt"))
 
 
 def test_a_flipped_bit_is_noticed_wherever_it_matters(interrupted: Path):
-    last = interrupted / "checkpoints" / "last.ckpt"
+    last = interrupted / "checkpoints" / "online" / "last.ckpt"
     content = last.read_bytes()
     whole = torch.load(last, weights_only=True)
     draw = random.Random(1)
@@ -86,9 +86,9 @@ class _Malicious:
 
 
 def test_a_checkpoint_executes_nothing(interrupted: Path, finished: Path, tmp_path: Path):
-    good = torch.load(interrupted / "checkpoints" / "last.ckpt", weights_only=True)
+    good = torch.load(interrupted / "checkpoints" / "online" / "last.ckpt", weights_only=True)
     for name in ("last.ckpt", "previous.ckpt"):
-        torch.save(good | {"extra": _Malicious(tmp_path / "executed")}, interrupted / "checkpoints" / name)
+        torch.save(good | {"extra": _Malicious(tmp_path / "executed")}, interrupted / "checkpoints" / "online" / name)
     with pytest.warns(UserWarning, match="is damaged"):
         experiment.run(described(tmp_path, threads=1))
     assert not (tmp_path / "executed").exists()
@@ -97,8 +97,8 @@ def test_a_checkpoint_executes_nothing(interrupted: Path, finished: Path, tmp_pa
 
 @pytest.mark.parametrize("other", [{"weights": torch.zeros(3)}, torch.zeros(3)])
 def test_another_torch_file_is_not_a_checkpoint(other: object, interrupted: Path):
-    torch.save(other, interrupted / "checkpoints" / "last.ckpt")
-    assert damaged(interrupted) == str(interrupted / "checkpoints" / "previous.ckpt")
+    torch.save(other, interrupted / "checkpoints" / "online" / "last.ckpt")
+    assert damaged(interrupted) == str(interrupted / "checkpoints" / "online" / "previous.ckpt")
 
 
 def test_a_checkpoint_of_another_configuration_changes_nothing(finished: Path, tmp_path: Path):
@@ -134,7 +134,7 @@ def test_a_full_disk_while_a_checkpoint_is_written_is_told(tmp_path: Path):
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
     assert "File too large; mend that" in done.stderr
-    assert not list((tmp_path / "o" / "checkpoints").glob("*"))
+    assert not list((tmp_path / "o" / "checkpoints" / "online").glob("*"))
     assert run(*arguments, cwd=tmp_path).returncode == 0
     assert run(SCRIPT, *QUICK, "output=p", cwd=tmp_path).returncode == 0
     assert (tmp_path / "o" / "runs.csv").read_bytes() == (tmp_path / "p" / "runs.csv").read_bytes()

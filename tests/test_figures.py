@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from tests.test_results import row
 from timing_tasks.errors import NothingToDrawError
 from timing_tasks.figures import DRAWINGS, png
 from timing_tasks.models.trajectory import trajectory
@@ -31,10 +32,25 @@ def draw(name: str) -> Figure:
 
 
 def test_every_figure_has_its_name_and_its_rows():
-    assert set(FIGURES) == DRAWINGS.keys() == SOURCES.keys()
+    assert set(FIGURES) == DRAWINGS.keys() == SOURCES.keys() | {"horizon"}
 
 
-@pytest.mark.parametrize("name", DRAWINGS)
+def test_the_horizon_is_drawn_from_rows_that_need_not_be_solved():
+    kinds = {"task": "nmsd", "peepholes": "true", "forget_gate": "true", "model": "peephole_lstm 1", "output_activation": "sigmoid"}
+    rows = [
+        row(k, interval=interval, recipe=recipe, status=status, training_streams=streams, **kinds)
+        for recipe in ("online", "bptt")
+        for k, (interval, status, streams) in enumerate(
+            [("10", "solved", "900"), ("100", "solved", "5000"), ("1000", "unsolved", "9000")]
+        )
+    ]
+    figure = DRAWINGS["horizon"].draw(rows, [])
+    assert png(figure) == png(DRAWINGS["horizon"].draw(rows, []))
+    assert figure.axes[0].get_xlabel()
+    assert figure.axes[0].get_ylabel()
+
+
+@pytest.mark.parametrize("name", SOURCES)
 def test_a_figure_is_labelled_and_a_pure_function_of_the_rows(name: str):
     figure = draw(name)
     assert png(figure) == png(draw(name))
@@ -42,9 +58,9 @@ def test_a_figure_is_labelled_and_a_pure_function_of_the_rows(name: str):
     for column in panels.T:
         named_ticks = [label.get_text() for label in column[-1].get_xticklabels()]
         assert column[-1].get_xlabel() or any("F=10" in text for text in named_ticks)
-    for row in panels:
-        named_ticks = [label.get_text() for label in row[0].get_yticklabels()]
-        assert row[0].get_ylabel() or any("F=10" in text for text in named_ticks)
+    for across in panels:
+        named_ticks = [label.get_text() for label in across[0].get_yticklabels()]
+        assert across[0].get_ylabel() or any("F=10" in text for text in named_ticks)
 
 
 def lines(panel: object) -> dict[str, np.ndarray]:

@@ -66,7 +66,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 
 def test_a_killed_process_ends_the_run_which_goes_on_with_others(undisturbed: bytes, tmp_path: Path):
-    previous = tmp_path / "o" / "checkpoints" / "previous.ckpt"
+    previous = tmp_path / "o" / "checkpoints" / "online" / "previous.ckpt"
     process = start("trainer.devices=2", "output=o", cwd=tmp_path)
     wait_for(previous, process)
     children = children_of(process)

@@ -293,7 +293,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, und
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    checkpoint = tmp_path / "o" / "checkpoints" / "OnlineModule" / "previous.ckpt"
+    checkpoint = tmp_path / "o" / "checkpoints" / "online" / "previous.ckpt"
     while not checkpoint.exists() and process.poll() is None:  # two chunks
         time.sleep(0.05)
     process.send_signal(number)

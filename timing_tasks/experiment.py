@@ -122,7 +122,7 @@ def _fit(
     from timing_tasks.learning.online import OnlineModule
     from timing_tasks.learning.pictures import TensorBoardPictures
 
-    checkpoints, exchange = Checkpoints(folder.checkpoints / recipe.__name__), ranks.Exchange()
+    checkpoints, exchange = Checkpoints(folder.checkpoints / ("bptt" if recipe is BPTT else "online")), ranks.Exchange()
     with warnings.catch_warnings():
         ranks.quiet()
         trainer = L.Trainer(
