@@ -32,7 +32,14 @@ def test_two_and_three_processes_give_the_rows_of_one_in_one_file_and_one_tensor
         rows = experiment.run(described(tmp_path, output=folder, threads=None, trainer=of_processes(count)))
         assert len(rows) == 6
         files.append((folder / "runs.csv").read_bytes())
-        assert sorted(p.name for p in folder.iterdir()) == ["checkpoints", "lock", "run.json", "runs.csv", "tensorboard"]
+        assert sorted(p.name for p in folder.iterdir()) == [
+            "checkpoints",
+            "lock",
+            "run.json",
+            "runs.csv",
+            "seconds.csv",
+            "tensorboard",
+        ]
         assert len(list((folder / "tensorboard").glob("events*"))) == 1
         board = EventAccumulator(str(folder / "tensorboard")).Reload()
         last = board.Scalars(f"solved fraction/{CONDITIONS[1]}")[-1]
