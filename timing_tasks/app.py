@@ -18,6 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from timing_tasks.config import experiment
 from timing_tasks.errors import ConfigurationError, StoppedError, UserError
 
 _SWEEP = ("-m", "--multirun")
@@ -40,6 +41,8 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
         if not any(argument.startswith("-") for argument in arguments):  # Hydra's own flags are Hydra's to answer for
             for job in _jobs(arguments) if is_sweep else [arguments]:
                 _check_overrides(name, job, configs)
+                if is_sweep:  # before the first of its runs, not after
+                    _check_values(name, job, configs)
 
         @hydra.main(version_base="1.3", config_path=str(configs), config_name=name)
         def application(config: DictConfig) -> None:
@@ -78,6 +81,14 @@ def _jobs(arguments: list[str]) -> Iterator[list[str]]:
             raise ConfigurationError(key, value, "a sweep lists its values")
         choices.append([f"{key}={v}" for v in parsed.sweep_string_iterator()] if parsed.is_sweep_override() else [argument])
     return map(list, itertools.product(*choices))
+
+
+def _check_values(name: str, overrides: list[str], configs: Path) -> None:
+    """Raise ConfigurationError for the first value that the experiment of a config cannot have."""
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(configs)):
+        config = hydra.compose(name, overrides=overrides)
+    if "conditions" in config or "task" in config:
+        experiment(config)
 
 
 def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
