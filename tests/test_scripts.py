@@ -1,10 +1,12 @@
 """The scripts as a user runs them: in a process of their own, by the commands of the configs and the README."""
 
 import re
+import runpy
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -196,13 +198,25 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("override", "key", "allowed"), MISTAKES, ids=[m[0] for m in MISTAKES])
-def test_a_mistake_is_told_in_one_line_and_nothing_is_written(override: str, key: str, allowed: str, tmp_path: Path):
-    done = run(str(ROOT / "reproduce" / "condition.py"), *override.split(), cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert key in done.stderr
-    assert allowed in done.stderr
+def test_a_mistake_is_told_in_one_line_and_nothing_is_written(
+    override: str,
+    key: str,
+    allowed: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    script = str(ROOT / "reproduce" / "condition.py")
+    monkeypatch.setattr(sys, "argv", [script, *override.split()])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:  # in this process: there are many of them
+        runpy.run_path(script, run_name="__main__")
+    told = capsys.readouterr()
+    assert end.value.code == 2
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert key in told.err
+    assert allowed in told.err
     assert list(tmp_path.iterdir()) == []
 
 
