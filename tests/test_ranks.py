@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
@@ -19,6 +20,9 @@ pytest.importorskip("_timing_tasks_native", reason="installed without a C++ comp
 SCRIPT = str(ROOT / "reproduce" / "condition.py")
 # A net takes a few seconds, so that a signal finds all processes busy.
 BUSY = (*(value for value in LONG if not value.startswith("engine")), "engine.threads=1", "trainer=processes")
+# First the online nets, in no time, then the others.
+BOTH = ("recipe=online_and_bptt", "initial_state=learned", "task=gts", "replicas=3", "seed=3", "budget.training_streams=300")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
 def of_processes(count: int) -> dict[str, object]:
@@ -48,9 +52,9 @@ def test_two_and_three_processes_give_the_rows_of_one_in_one_file_and_one_tensor
     assert files[0] == files[1] == files[2]
 
 
-def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+def start(*arguments: str, cwd: Path, of: Sequence[str] = BUSY) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(SCRIPT, *BUSY, *arguments),
+        command(SCRIPT, *of, *arguments),
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -109,19 +113,25 @@ def test_a_killed_process_ends_the_run_which_goes_on_with_others(undisturbed: by
     assert (tmp_path / "o" / "runs.csv").read_bytes() == undisturbed
 
 
+def test_nets_of_either_recipe_are_shared_out_and_after_a_kill_go_on_under_torchrun(tmp_path: Path):
+    assert run(SCRIPT, *BOTH, "output=one", cwd=tmp_path).returncode == 0
+    expected = (tmp_path / "one" / "runs.csv").read_bytes()
+    process = start("trainer=processes", "output=several", cwd=tmp_path, of=BOTH)
+    wait_for(tmp_path / "several" / "checkpoints" / "bptt" / "previous.ckpt", process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert (tmp_path / "several" / "runs.csv").read_bytes() != expected
+    done = run(*TORCHRUN, SCRIPT, *BOTH, "trainer=processes", "output=several", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Protocol: ") == 1
+    assert (tmp_path / "several" / "runs.csv").read_bytes() == expected
+
+
 @pytest.fixture(scope="module")
 def rows_of_one(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("one")
     assert run(SCRIPT, *QUICK, "output=o", cwd=folder).returncode == 0
     return (folder / "o" / "runs.csv").read_bytes()
-
-
-def test_torchrun_starts_the_processes(rows_of_one: bytes, tmp_path: Path):
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    done = run(*launcher, SCRIPT, *QUICK, "trainer=processes", "output=o", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Protocol: ") == 1
-    assert (tmp_path / "o" / "runs.csv").read_bytes() == rows_of_one
 
 
 def test_slurm_starts_the_processes(rows_of_one: bytes, tmp_path: Path):

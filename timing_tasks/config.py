@@ -151,8 +151,8 @@ def _try_out(conditions: Sequence[Condition]) -> None:
 def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condition]) -> dict[str, Any]:
     """What `lightning.Trainer` is told, with the number of devices."""
     accelerator, devices = values["accelerator"], values["devices"]
-    if any(isinstance(condition.recipe, BPTT) for condition in conditions) and (accelerator, devices) != ("cpu", 1):
-        raise ConfigurationError("trainer", f"{accelerator}, {devices} devices", "cpu and a single process, for the recipe bptt")
+    if any(isinstance(condition.recipe, BPTT) for condition in conditions) and accelerator == "gpu":
+        raise ConfigurationError("trainer.accelerator", accelerator, "cpu, for the recipe bptt")
     if accelerator not in ("cpu", "gpu"):
         raise ConfigurationError("trainer.accelerator", accelerator, "cpu or gpu")
     if accelerator == "gpu":

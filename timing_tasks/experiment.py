@@ -99,7 +99,8 @@ def _train(experiment: Experiment, folder: ResultsFolder, missing: list[tuple[in
     """
     for recipe in (Recipe, BPTT):
         places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is recipe]
-        if places or (recipe is Recipe and _rank(experiment) is not None):
+        is_asked = any(type(condition.recipe) is recipe for condition in experiment.conditions)
+        if places or (is_asked and _rank(experiment) is not None):
             _fit(experiment, folder, recipe, places, before)
 
 

@@ -45,7 +45,9 @@ CONDITIONS = (
 def module(conditions: Sequence[Condition], places: Sequence[tuple[int, int]] | None = None) -> BPTTModule:
     places = [(c, r) for c in range(len(conditions)) for r in range(2)] if places is None else places
     population = Population.of(conditions, places, 3)
-    return BPTTModule(population, TimingDataModule(population))
+    made = BPTTModule(population, TimingDataModule(population))
+    made.configure_model()
+    return made
 
 
 def fit(some: BPTTModule, updates: int = -1, resume: Path | None = None) -> L.Trainer:

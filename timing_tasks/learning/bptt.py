@@ -25,8 +25,6 @@ from timing_tasks.models.nets import Net, create, side_by_side
 from timing_tasks.recipe import BPTT
 from timing_tasks.tasks import Stream
 
-_LOG_SECONDS = 1.0
-
 
 class BPTTModule(PopulationModule):
     """The nets of a population, trained by one optimiser of torch (automatic optimisation).
@@ -54,20 +52,24 @@ class BPTTModule(PopulationModule):
         self.strict_loading = False  # checkpoints hold the nets by replica
         self.data = data
         self.state: Counters = Counters.blank(len(population))
-        keys = [(population.condition_of(r), int(population.seed[r]), int(population.replica[r])) for r in range(len(population))]
-        self.nets = nn.ModuleList(create(*key) for key in keys)
+        self.nets: list[Net] = []
+        self._parameters_of: list[list[nn.Parameter]] = []  # those that are learned
         self.training_size, self.solved, self.error = StreamSize(), SolvedFraction(), RootMeanSquareError()
-        self._parameters_of = [[p for p in net.parameters() if p.requires_grad] for net in self.nets]
         self._kind = [_kind(population.condition_of(r)) for r in range(len(population))]
         self._elsewhere: list[StoredNet] = []  # of a checkpoint, not of this run
-        self._optimizer_state: dict[int, list[dict[str, Any]]] = {}  # of a checkpoint, by replica and parameter
+        # What the optimiser keeps of each parameter: of replicas from a checkpoint or another process.
+        self._optimizer_state: dict[int, list[dict[str, Any]]] = {}
         self._due: list[int] = []  # the nets of the present update
         self._began, self._forward = 0.0, np.zeros(0)  # when the update began; seconds of each net's forward pass
-        self._log_due = 0.0
 
-    def net(self, index: int) -> Net:
-        """The net of the replica at an index."""
-        return cast(Net, self.nets[index])
+    def configure_model(self) -> None:
+        """Create the nets, in each process by itself."""
+        super().configure_model()
+        if not self.nets:
+            people = self.population
+            keys = [(people.condition_of(r), int(people.seed[r]), int(people.replica[r])) for r in range(len(people))]
+            self.nets = [create(*key) for key in keys]
+            self._parameters_of = [[p for p in net.parameters() if p.requires_grad] for net in self.nets]
 
     def recipe(self, index: int) -> BPTT:
         """The recipe of the replica at an index."""
@@ -75,17 +77,20 @@ class BPTTModule(PopulationModule):
 
     def weights(self, index: int) -> np.ndarray:
         """See `PopulationModule.weights`."""
-        return self.net(index).vector()
+        return self.nets[index].vector()
 
     def outputs(self, index: int, stream: Stream) -> np.ndarray:
         """See `PopulationModule.outputs`."""
         with torch.no_grad():
-            outputs: np.ndarray = self.net(index)(torch.from_numpy(stream.inputs).reshape(1, -1, 1))[0].numpy()
+            outputs: np.ndarray = self.nets[index](torch.from_numpy(stream.inputs).reshape(1, -1, 1))[0].numpy()
         return outputs
 
     def configure_optimizers(self) -> Any:
-        """One optimiser with a parameter group for each condition; the scheduler is where the nets that go first are."""
-        groups = self._by_condition(self.running())
+        """One optimiser with a parameter group for each condition; the scheduler is where the nets that go first are.
+
+        It also has the nets of other processes, whose state it keeps for checkpoints; without gradients it never moves them.
+        """
+        groups = self._by_condition(np.flatnonzero(self.state.verdict.numpy() == Verdict.RUNNING).tolist())
         if not groups:
             return None
         parameters = [[p for index in group for p in self._learned(index)] for group in groups]
@@ -97,18 +102,19 @@ class BPTTModule(PopulationModule):
             return optimizer
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch expects a step of the optimiser before each of the scheduler
-            for _ in range(min(map(self._updates, self.running()))):
+            for _ in range(min(map(self._updates, self.running()), default=0)):
                 scheduler.step()
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def training_step(self, batch: Population, batch_idx: int) -> Tensor:
-        """The sum of the losses of the nets whose turn it is."""
+        """The sum of the losses of the nets whose turn it is: 0 where only other processes still have some."""
         self._began = time.perf_counter()
         self._forward = np.zeros(len(self.population))
         running = self.running()
-        fewest = min(map(self._updates, running))
+        fewest = min(map(self._updates, running), default=0)
         self._due = [index for index in running if self._updates(index) == fewest]
-        return torch.stack([losses.sum() for losses in self._losses()]).sum()
+        nothing = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        return torch.stack([nothing, *(losses.sum() for losses in self._losses())]).sum()
 
     def _losses(self) -> Iterator[Tensor]:
         """The losses of the due nets, group by group; their training streams are counted.
@@ -147,7 +153,7 @@ class BPTTModule(PopulationModule):
             start = time.perf_counter()
             batch = batch_of([asked[index] for index in nets], cast(int, steps))
             noise = self._noise(nets) if training else None
-            outputs = side_by_side([self.net(index) for index in nets], batch.inputs, noise)
+            outputs = side_by_side([self.nets[index] for index in nets], batch.inputs, noise)
             cost = (time.perf_counter() - start) / len(nets)
             (self._forward if training else self.seconds.numpy())[nets] += cost
             yield nets, batch, outputs, cast(float, tolerance)
@@ -164,6 +170,8 @@ class BPTTModule(PopulationModule):
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Each net's gradient by itself; a net whose gradient is not finite has diverged."""
+        if not self._due:
+            return
         owners = [(index, p) for index in self._due for p in self._learned(index) if p.grad is not None]
         gradients = [cast(Tensor, p.grad) for _, p in owners]
         place = {index: k for k, index in enumerate(self._due)}
@@ -181,6 +189,9 @@ class BPTTModule(PopulationModule):
         """The update, then the tests and verdicts."""
         before = int(self.state.net_steps.sum())
         super().optimizer_step(*arguments, **named)
+        if not self._due:
+            self.net_steps_per_second = 0.0
+            return
         tests_from = time.perf_counter()
         share = self._forward / max(float(self._forward.sum()), 1e-12)  # of the backward pass and the update, too
         self.seconds += torch.from_numpy(share * (tests_from - self._began))
@@ -213,9 +224,8 @@ class BPTTModule(PopulationModule):
         )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """About once a second, what the metrics have gathered since the last time."""
-        if (now := time.monotonic()) >= self._log_due or self.is_finished:
-            self._log_due = now + _LOG_SECONDS
+        """What the metrics of all processes have gathered since the last time."""
+        if self.is_told:
             names = ("mean training stream size", "solved fraction of the tests", "RMSE of whole test streams")
             for name, metric in zip(names, (self.training_size, self.solved, self.error), strict=True):
                 if not torch.isnan(value := metric.compute()):
@@ -237,19 +247,8 @@ class BPTTModule(PopulationModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the nets by replica, with what the optimiser keeps of each; the scheduler follows from the updates."""
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, torch.optim.Optimizer)
-        nets = [
-            StoredNet(
-                name,
-                [parameter.detach() for parameter in self.net(index).parameters()],
-                [dict(optimizer.state[parameter]) for parameter in self._learned(index)],
-                self.state.row(index),
-                float(self.seconds[index]),
-            )
-            for index, name in enumerate(self.names())
-        ]
-        checkpoint["nets"] = packed([net.as_tree() for net in nets + self._elsewhere])
+        nets = self._stored(range(len(self.population))) + self._elsewhere
+        checkpoint["nets"] = packed([net.as_tree() for net in nets])
         checkpoint["state_dict"], checkpoint["optimizer_states"], checkpoint["lr_schedulers"] = {}, [], []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -257,13 +256,46 @@ class BPTTModule(PopulationModule):
         nets = {net.name: net for net in map(StoredNet.of_tree, unpacked(checkpoint["nets"]))}
         for index, name in enumerate(self.names()):
             if (net := nets.pop(name, None)) is not None:
-                with torch.no_grad():
-                    for parameter, stored in zip(self.net(index).parameters(), net.parameters, strict=True):
-                        parameter.copy_(stored)
+                self._take(index, net)
                 self._optimizer_state[index] = net.optimizer
-                self.state.put_row(index, net.counters)
-                self.seconds[index] = net.seconds
         self._elsewhere = list(nets.values())
+
+    def part(self, rows: Sequence[int]) -> dict[str, Any]:
+        """See `PopulationModule.part`."""
+        return packed([net.as_tree() for net in self._stored(rows)])
+
+    def put_part(self, rows: Sequence[int], part: dict[str, Any]) -> None:
+        """See `PopulationModule.put_part`."""
+        optimizer = self._optimizer()
+        for index, net in zip(rows, map(StoredNet.of_tree, unpacked(part)), strict=True):
+            self._take(index, net)
+            for parameter, state in zip(self._learned(index), net.optimizer, strict=True):
+                optimizer.state[parameter] = state
+
+    def _stored(self, rows: Sequence[int]) -> list[StoredNet]:
+        names, optimizer = self.names(), self._optimizer()
+        return [
+            StoredNet(
+                names[index],
+                [parameter.detach() for parameter in self.nets[index].parameters()],
+                [dict(optimizer.state[parameter]) for parameter in self._learned(index)],
+                self.state.row(index),
+                float(self.seconds[index]),
+            )
+            for index in rows
+        ]
+
+    def _take(self, index: int, net: StoredNet) -> None:
+        with torch.no_grad():
+            for parameter, stored in zip(self.nets[index].parameters(), net.parameters, strict=True):
+                parameter.copy_(stored)
+        self.state.put_row(index, net.counters)
+        self.seconds[index] = net.seconds
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        return optimizer
 
 
 def _kind(condition: Condition) -> tuple[object, ...]:

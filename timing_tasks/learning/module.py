@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -39,6 +40,8 @@ class PopulationModule(L.LightningModule):
         seconds: of wall-clock time that each replica has cost so far, float64, [replicas]; what replicas share is divided
             among them by the net-steps that they take in it.
         net_steps_per_second: lately, over all replicas.
+        own: the positions of those that this process trains, by default all; set before the fit begins.
+        is_told: whether rank 0 has just heard of the replicas of all processes, or there is but one process.
         engine: who executes the hot loop, as rows have it.
     """
 
@@ -50,7 +53,13 @@ class PopulationModule(L.LightningModule):
         self.population = population
         self.seconds = torch.zeros(len(population), dtype=torch.float64)
         self.net_steps_per_second = 0.0
+        self.own: Sequence[int] = range(len(population))
+        self.is_told = True
         self._known_names: list[str] = []
+
+    def configure_model(self) -> None:
+        """Have memory of its own: what one process gives to those that it starts is otherwise the same memory in all."""
+        self.state, self.seconds = copy.deepcopy((self.state, self.seconds))
 
     def on_fit_start(self) -> None:
         """Nothing to do if a checkpoint holds only finished replicas."""
@@ -63,7 +72,16 @@ class PopulationModule(L.LightningModule):
 
     def running(self) -> Sequence[int]:
         """The positions of the running replicas that this process trains."""
-        return np.flatnonzero(self.state.verdict.numpy() == Verdict.RUNNING).tolist()
+        verdicts = self.state.verdict.tolist()
+        return [index for index in self.own if verdicts[index] == Verdict.RUNNING]
+
+    def part(self, rows: Sequence[int]) -> Any:
+        """All that changes of some replicas, for another process's `put_part`: what can be pickled."""
+        raise NotImplementedError
+
+    def put_part(self, rows: Sequence[int], part: Any) -> None:
+        """Take what another process has made of its replicas."""
+        raise NotImplementedError
 
     def finished(self) -> Sequence[int]:
         """The positions of the finished replicas."""

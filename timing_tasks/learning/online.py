@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timing_tasks.learning.engine import Engine, Population, State, Verdict
+from timing_tasks.learning.engine import Engine, Population, State
 from timing_tasks.learning.module import PopulationModule
 from timing_tasks.models.trajectory import trajectory
 from timing_tasks.tasks import Stream
@@ -46,8 +46,6 @@ class OnlineModule(PopulationModule):
         self._chunk = _FIRST_CHUNK
         # Replicas of a checkpoint that are not of this run.
         self._elsewhere: tuple[list[str], State, Tensor] = ([], State.blank(0), torch.zeros(0, dtype=torch.float64))
-        self._own: Sequence[int] = range(len(population))  # the replicas that this process trains
-        self._own_population, self._own_state = population, self.state
 
     def configure_optimizers(self) -> None:
         """None: the rule is the engine's."""
@@ -62,9 +60,9 @@ class OnlineModule(PopulationModule):
         seconds = max(time.perf_counter() - start, 1e-9)
         steps = self._own_state.net_steps - before
         self.net_steps_per_second = int(steps.sum()) / seconds
-        self.seconds[list(self._own)] += seconds * steps / max(int(steps.sum()), 1)
+        self.seconds[list(self.own)] += seconds * steps / max(int(steps.sum()), 1)
         if self._own_state is not self.state:
-            self.state.put(self._own, self._own_state, range(len(self._own)))
+            self.state.put(self.own, self._own_state, range(len(self.own)))
         self.engine_seconds += seconds
         self._chunk = max(1, int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)))
         self.trainer.should_stop = self.is_finished
@@ -74,21 +72,19 @@ class OnlineModule(PopulationModule):
         weights: np.ndarray = self.state.weights[index].numpy()
         return weights
 
-    def share(self, own: Sequence[int]) -> None:
-        """Train only the replicas at these positions from here on: other processes train the others."""
-        self._own, self._own_population, self._own_state = own, self.population.at(own), self.state.at(own)
-
-    def running(self) -> Sequence[int]:
-        """The positions of the running replicas that this process trains."""
-        running = np.flatnonzero(self._own_state.verdict.numpy() == Verdict.RUNNING)
-        return [self._own[at] for at in running.tolist()]
+    def on_fit_start(self) -> None:
+        """Put the replicas of this process side by side, now that a checkpoint has been read."""
+        super().on_fit_start()
+        self._own_population, self._own_state = self.population, self.state
+        if len(self.own) < len(self.population):
+            self._own_population, self._own_state = self.population.at(self.own), self.state.at(self.own)
 
     def part(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """All that changes of some replicas, for another process's `put_part`."""
+        """See `PopulationModule.part`."""
         return {**self.state.at(rows).tensors(), "seconds": self.seconds[list(rows)]}
 
     def put_part(self, rows: Sequence[int], part: dict[str, Tensor]) -> None:
-        """Take what another process has made of its replicas."""
+        """See `PopulationModule.put_part`."""
         self.seconds[list(rows)] = part.pop("seconds")
         self.state.put(rows, State(**part), range(len(rows)))
 

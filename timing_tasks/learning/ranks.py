@@ -32,9 +32,9 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 from timing_tasks import errors
 from timing_tasks.errors import LostProcessError, StoppedError, UserError
 from timing_tasks.learning.module import PopulationModule
-from timing_tasks.learning.online import OnlineModule
 
 T = TypeVar("T")
+_SECONDS = 0.5  # at least, from one exchange to the next
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -89,7 +89,7 @@ def as_rank_0_says(trainer: L.Trainer, value: T) -> T:
 
 
 class Exchange(L.Callback):
-    """After each chunk rank 0 gets the replicas that the others have trained, and all agree on whether to go on.
+    """Once in a while rank 0 gets the replicas that the others have trained; after each chunk all agree on whether to go on.
 
     The first of a fit's callbacks: those after it see the whole population, in rank 0. SIGINT and SIGTERM, in whichever process
     they arrive, end the fit of all processes after the chunk.
@@ -100,35 +100,44 @@ class Exchange(L.Callback):
 
     def __init__(self) -> None:
         self.stopped = self._received = 0
-        self._running: Sequence[int] = ()
+        self._running: Sequence[int] = ()  # of this process, at the last exchange
+        self._due = 0.0
+        self._speed_of_others = 0.0
         self._handlers: dict[int, Any] = {}
 
-    def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+    def setup(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
         """Share the replicas out."""
         assert isinstance(module, PopulationModule)
-        if trainer.world_size > 1:
-            assert isinstance(module, OnlineModule)
-            module.share(range(trainer.global_rank, len(module.population), trainer.world_size))
-        self._running = module.running()
+        module.own = range(trainer.global_rank, len(module.population), trainer.world_size)
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Listen to signals, instead of Lightning, whose answer would break into the exchange."""
+        assert isinstance(module, PopulationModule)
+        self._running = module.running()
         self._handlers = {number: signal.signal(number, self._receive) for number in _SIGNALS}
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         self._received = number
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
-        """Exchange."""
+        """Exchange, if it is time for one process or the fit ends."""
         assert isinstance(module, PopulationModule)
-        going_on, self.stopped = _highest(trainer, bool(module.running()), self._received)
-        trained, self._running = self._running, module.running()
-        if trainer.world_size > 1:
-            assert isinstance(module, OnlineModule)
-            for rows, part, speed in _gathered(trainer, (trained, module.part(trained), module.net_steps_per_second)):
-                module.put_part(rows, part)
-                module.net_steps_per_second += speed
+        is_due = time.monotonic() >= self._due
+        going_on, self.stopped, is_told = _highest(trainer, bool(module.running()), self._received, is_due)
         trainer.should_stop = not going_on or self.stopped > 0
+        module.is_told = bool(is_told) or trainer.should_stop
+        if module.is_told:
+            self._due = time.monotonic() + _SECONDS
+            if trainer.world_size > 1:
+                self._exchange(trainer, module)
+        module.net_steps_per_second += self._speed_of_others
+
+    def _exchange(self, trainer: L.Trainer, module: PopulationModule) -> None:
+        trained, self._running = self._running, module.running()
+        self._speed_of_others = 0.0
+        for rows, part, speed in _gathered(trainer, (trained, module.part(trained), module.net_steps_per_second)):
+            module.put_part(rows, part)
+            self._speed_of_others += speed
 
     def teardown(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
         """Leave the signals as they were."""
