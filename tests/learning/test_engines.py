@@ -13,6 +13,7 @@ from timing_tasks.data import TimingDataModule
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.engine import Engine, Population, State, Verdict, create
 from timing_tasks.learning.engine.population import TRACES
+from timing_tasks.learning.engine.torch_engine import TorchEngine
 from timing_tasks.models.timing_network import WEIGHT_NAMES, TimingNetwork
 from timing_tasks.tasks import Purpose, Task, root_mean_square_error, stream, stream_size
 
@@ -46,6 +47,19 @@ def network(condition: Condition, weights: torch.Tensor, truncated: bool = False
     net = TimingNetwork(condition.peepholes, condition.output_activation, truncated=truncated)
     net.load_vector(weights.numpy())
     return net
+
+
+@needs_native  # which says that there is a compiler
+def test_the_torch_engine_compiled_does_what_it_does_step_by_step():
+    people = population(CONDITIONS + READINGS)
+    states = [State.initial(people) for _ in range(2)]
+    assert TorchEngine("cpu").compiled == 0
+    for engine, state in zip((TorchEngine("cpu"), TorchEngine("cpu", block=2)), states, strict=True):
+        assert engine.on(torch.device("cpu")).compiled == engine.compiled
+        for steps in (450, 101):  # the last by itself
+            engine.run(people, state, steps)
+    assert_same(*states, rtol=1e-10, atol=1e-13)
+    assert (states[0].training_streams > 1).all()
 
 
 GRADIENT_CONDITIONS = [c for c in CONDITIONS if c.forget_gate]

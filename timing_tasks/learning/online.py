@@ -64,7 +64,8 @@ class OnlineModule(PopulationModule):
         if self._own_state is not self.state:
             self.state.put(self.own, self._own_state, range(len(self.own)))
         self.engine_seconds += seconds
-        self._chunk = max(1, int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)))
+        blocks = int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)) // self.engine.block
+        self._chunk = max(1, blocks) * self.engine.block
         self.trainer.should_stop = self.is_finished
 
     def weights(self, index: int) -> np.ndarray:
@@ -75,6 +76,7 @@ class OnlineModule(PopulationModule):
     def on_fit_start(self) -> None:
         """Put the replicas of this process side by side, now that a checkpoint has been read."""
         super().on_fit_start()
+        self.engine = self.engine.on(self.device)
         self._own_population, self._own_state = self.population, self.state
         if len(self.own) < len(self.population):
             self._own_population, self._own_state = self.population.at(self.own), self.state.at(self.own)

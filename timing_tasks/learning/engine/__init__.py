@@ -18,9 +18,18 @@ __all__ = ["ENGINES", "Engine", "Population", "State", "Verdict", "available", "
 
 
 class Engine(Protocol):
-    """What an engine offers."""
+    """What an engine offers.
+
+    Attributes:
+        name: one of ENGINES.
+        block: it is fastest, and the torch engine's digits are always the same, where it is asked for multiples of so many steps.
+    """
 
     name: str
+    block: int
+
+    def on(self, device: torch.device) -> Engine:
+        """The engine for a device: the native engine is always on the CPU."""
 
     def run(self, population: Population, state: State, net_steps: int) -> None:
         """Advance every running replica by exactly `net_steps` net-steps, or until it is finished; `state` is changed.
@@ -49,13 +58,12 @@ def available(name: str) -> str:
     return name
 
 
-def create(name: str, threads: int | None = None, device: torch.device | str = "cpu", sharers: int = 1) -> Engine:
+def create(name: str, threads: int | None = None, sharers: int = 1) -> Engine:
     """The engine of a name, or the one that can serve for it, see `available`.
 
     Args:
         name: one of ENGINES.
         threads: of the native engine; by default all cores, divided among the processes that share them.
-        device: of the torch engine.
         sharers: how many such processes there are.
 
     Raises:
@@ -72,4 +80,4 @@ def create(name: str, threads: int | None = None, device: torch.device | str = "
         return NativeEngine(threads)
     from timing_tasks.learning.engine.torch_engine import TorchEngine
 
-    return TorchEngine(device)
+    return TorchEngine()

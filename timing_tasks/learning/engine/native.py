@@ -6,6 +6,7 @@ from typing import Any
 
 import _timing_tasks_native as native
 import numpy as np
+import torch
 
 from timing_tasks import instruction_set
 from timing_tasks.learning.engine.population import CONDITION_RECORD, TRACES, WEIGHTS, Population, State
@@ -25,10 +26,15 @@ class NativeEngine:
     """
 
     name = "native"
+    block = 1
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self.instruction_set = instruction_set.chosen()
+
+    def on(self, device: torch.device) -> NativeEngine:
+        """See `Engine.on`."""
+        return self
 
     def run(self, population: Population, state: State, net_steps: int) -> None:
         """See `Engine.run`; the state must be on the CPU."""
