@@ -34,7 +34,7 @@ from timing_tasks.errors import LostProcessError, StoppedError, UserError
 from timing_tasks.learning.module import PopulationModule
 
 T = TypeVar("T")
-_SECONDS = 0.5  # at least, from one exchange to the next
+_SECONDS = 0.5  # from one exchange to the next, or longer, so that rank 0 spends no more than a tenth of its time on them
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -120,24 +120,29 @@ class Exchange(L.Callback):
         self._received = number
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
-        """Exchange, if it is time for one process or the fit ends."""
+        """Exchange, if rank 0 says that it is time, or the fit ends."""
         assert isinstance(module, PopulationModule)
-        is_due = time.monotonic() >= self._due
+        is_due = trainer.is_global_zero and time.monotonic() >= self._due
         going_on, self.stopped, is_told = _highest(trainer, bool(module.running()), self._received, is_due)
         trainer.should_stop = not going_on or self.stopped > 0
         module.is_told = bool(is_told) or trainer.should_stop
         if module.is_told:
-            self._due = time.monotonic() + _SECONDS
-            if trainer.world_size > 1:
-                self._exchange(trainer, module)
+            cost = self._exchange(trainer, module) if trainer.world_size > 1 else 0.0
+            self._due = time.monotonic() + max(_SECONDS, 10 * cost)
         module.net_steps_per_second += self._speed_of_others
 
-    def _exchange(self, trainer: L.Trainer, module: PopulationModule) -> None:
+    def _exchange(self, trainer: L.Trainer, module: PopulationModule) -> float:
+        """How many seconds it took, not counting those that others let this process wait."""
+        start = time.monotonic()
         trained, self._running = self._running, module.running()
-        self._speed_of_others = 0.0
-        for rows, part, speed in _gathered(trainer, (trained, module.part(trained), module.net_steps_per_second)):
+        mine = [] if trainer.is_global_zero else [trained, module.part(trained), module.net_steps_per_second]
+        ready = time.monotonic()
+        found = _gathered(trainer, mine)
+        waited = time.monotonic() - ready
+        self._speed_of_others = sum(speed for *_, speed in found)
+        for rows, part, _ in found:
             module.put_part(rows, part)
-            self._speed_of_others += speed
+        return time.monotonic() - start - waited
 
     def teardown(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
         """Leave the signals as they were."""
