@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from timing_tasks import app, report
 from timing_tasks.errors import ConfigurationError, NothingToDrawError
 from timing_tasks.results import write_whole
+from timing_tasks.tables import markdown
 
 HERE = Path(__file__).resolve().parent
 
@@ -41,7 +42,8 @@ def main(config: DictConfig) -> None:
     if not any(sections.values()):
         return
     before, after = ((HERE / "report" / name).read_text(encoding="utf-8") for name in ("introduction.md", "deviations.md"))
-    write_whole(output / "README.md", "\n".join([before, *(sections[place] for place in sorted(sections)), after]))
+    verdict = [markdown(table) for table in report.verdicts(output, HERE / "published")]
+    write_whole(output / "README.md", "\n".join([before, *verdict, *(sections[place] for place in sorted(sections)), after]))
     print(f"report: {output / 'README.md'}")
 
 

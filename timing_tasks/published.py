@@ -28,6 +28,7 @@ from timing_tasks.statistics import Summary
 
 COMPATIBLE, FASTER, SLOWER, MORE, FEWER = "compatible", "faster", "slower", "more", "fewer"
 NOT_COMPARABLE = "not comparable"
+BETTER, WORSE, NO_DIFFERENCE = "better", "worse", "no difference"
 PAPERS_NETS = 10
 PAPERS_BUDGET = {"nmsd": 10**8, "msd": 10**8, "gts": 10**7, "pfg": 10**7}  # training streams, PAPER.md 3
 SIGNIFICANCE = 0.05
@@ -111,17 +112,43 @@ def compare_solved(ours: Summary, paper: Published) -> str:
 
 def compare_streams(ours: Summary, paper: Published) -> str:
     """`faster`, `slower`, `compatible` or `not comparable`, by the rule above."""
-    if ours.solved < 2 or paper.solved is None or paper.solved < 2 or math.isnan(paper.mean + paper.deviation):
+    if ours.solved < 2 or not _has_streams(paper):
         return NOT_COMPARABLE
-    p_values = [
-        stats.ttest_ind_from_stats(
-            ours.mean, ours.deviation, ours.solved, paper.mean, deviation, paper.solved, equal_var=False
-        ).pvalue
-        for deviation in (paper.deviation, paper.deviation * math.sqrt(paper.solved))  # a sample's, a mean's
-    ]
+    p_values = [_welch((ours.mean, ours.deviation, ours.solved), its) for its in _as_read(paper)]
     differs = max(p_values) < SIGNIFICANCE
     if differs and ours.mean > paper.mean:
         return SLOWER
     if is_cut_short(ours, paper.task):
         return NOT_COMPARABLE
     return FASTER if differs else COMPATIBLE
+
+
+def compare_nets(first: Published, second: Published) -> str:
+    """Whether the first of two of the paper's nets is `better` or `worse` than the second, or shows `no difference`.
+
+    By the solved fraction, if that differs significantly, else by the training streams.
+    """
+    one, other = first.solved, second.solved
+    if one is None or other is None:
+        return NOT_COMPARABLE
+    if stats.fisher_exact([[one, PAPERS_NETS - one], [other, PAPERS_NETS - other]]).pvalue < SIGNIFICANCE:
+        return BETTER if one > other else WORSE
+    if _has_streams(first) and _has_streams(second):
+        p_values = [_welch(*pair) for pair in zip(_as_read(first), _as_read(second), strict=True)]
+        if max(p_values) < SIGNIFICANCE:
+            return BETTER if first.mean < second.mean else WORSE
+    return NO_DIFFERENCE
+
+
+def _has_streams(paper: Published) -> bool:
+    return paper.solved is not None and paper.solved >= 2 and not math.isnan(paper.mean + paper.deviation)
+
+
+def _as_read(paper: Published) -> list[tuple[float, float, int]]:
+    """Mean, standard deviation and nets, the paper's ± read as a sample's deviation and as a mean's."""
+    nets = paper.solved or 0
+    return [(paper.mean, deviation, nets) for deviation in (paper.deviation, paper.deviation * math.sqrt(nets))]
+
+
+def _welch(one: tuple[float, float, int], other: tuple[float, float, int]) -> float:
+    return float(stats.ttest_ind_from_stats(*one, *other, equal_var=False).pvalue)

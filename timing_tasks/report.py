@@ -12,9 +12,9 @@ from rich.console import Console
 from timing_tasks import experiment
 from timing_tasks.condition import Condition
 from timing_tasks.config import experiment as checked
-from timing_tasks.errors import ConfigurationError
+from timing_tasks.errors import ConfigurationError, ResultsError
 from timing_tasks.published import Published, read_published
-from timing_tasks.results import Row, write_whole
+from timing_tasks.results import Row, read_rows, write_whole
 from timing_tasks.seconds import read_seconds
 from timing_tasks.tables import Table, markdown, show
 from timing_tasks.tables.cells import title_of
@@ -22,7 +22,9 @@ from timing_tasks.tables.comparison import comparison
 from timing_tasks.tables.horizon import horizon
 from timing_tasks.tables.pairs import initial_states, test_time, variants
 from timing_tasks.tables.recipes import recipes, summary
+from timing_tasks.tables.verdict import peepholes, verdict
 
+PAPERS_TABLES = ("table1", "table3", "table4")  # those of which it reports numbers that are known
 _WIDTH = 150  # of the widest table; narrower terminals wrap its lines
 
 
@@ -107,6 +109,23 @@ def produce(config: DictConfig, published: Path) -> str:
         announce(f"figure: {path}")
         parts.append(f"## {drawing.title}\n\n![{drawing.title}]({path.parent.name}/{path.name})\n\n{drawing.caption}\n")
     return "\n".join(parts)
+
+
+def verdicts(results: Path, published: Path) -> list[Table]:
+    """The verdict on the paper, from the rows of its tables.
+
+    Args:
+        results: the folder of their folders.
+        published: the folder with the paper's values.
+
+    Raises:
+        ResultsError: there is no row, or a file that cannot be read.
+    """
+    rows = [row for name in PAPERS_TABLES for row in read_rows(results / name / "runs.csv")]
+    if not rows:
+        raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
+    values = read_published(published)
+    return [verdict("The verdict", rows, values), peepholes("Are peepholes better?", rows, values)]
 
 
 def is_complete(config: DictConfig) -> bool:

@@ -1,0 +1,83 @@
+"""The verdict on the paper: what its tables say of the committed rows, and of rows made up."""
+
+import shlex
+from dataclasses import replace
+
+import hydra
+import pytest
+
+from tests.running import ROOT
+from tests.test_results import row
+from timing_tasks import report
+from timing_tasks.config import experiment
+from timing_tasks.published import Published, compare_nets, read_published
+from timing_tasks.results import CONDITION_COLUMNS, Row, read_rows
+from timing_tasks.tables import Table
+from timing_tasks.tables.verdict import peepholes, verdict
+
+
+@pytest.fixture(scope="module")
+def published() -> list[Published]:
+    return read_published(ROOT / "reproduce" / "published")
+
+
+def rows(net: str, *streams: int, status: str = "solved") -> list[Row]:
+    """Of NMSD F=10, for which the paper has 160 ± 14 and, with peepholes, 125 ± 14 thousand, 10 of 10 each."""
+    values = {"forget_gate": "true", "output_activation": "sigmoid", "tolerance": "0.49", "peepholes": net, "status": status}
+    return [row(k, training_streams=str(1000 * s), initial_state="zero", recipe="online", **values) for k, s in enumerate(streams)]
+
+
+def cells(table: Table, line: int) -> dict[str, str]:
+    return dict(zip(table.header, table.lines[line], strict=True))
+
+
+def test_a_condition_is_held_against_the_papers_numbers(published: list[Published]):
+    table = verdict("T", rows("false", *range(140, 180, 4)) + rows("true", *range(40, 50)), published)
+    first, second = cells(table, 0), cells(table, 1)
+    assert (first["solved: verdict"], first["streams: verdict"]) == ("compatible", "compatible")
+    assert (second["solved: verdict"], second["streams: verdict"]) == ("compatible", "faster")
+    assert first["streams (95%)"] == "158 (149–167)"  # 12.1 / sqrt(10) * 2.262
+    assert "solved: 2 compatible; streams: 1 compatible, 1 faster" in table.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("solved", "streams", "said"),
+    [
+        ((100, 0), ("41", "-"), "better"),
+        ((0, 100), ("-", "41"), "worse"),
+        ((100, 80), ("100", "100"), "no difference"),
+        ((100, 100), ("100", "200"), "better"),
+        ((100, 100), ("100", "105"), "no difference"),
+        ((30, 0), ("954", "-"), "no difference"),
+        (("", 100), ("", "41"), "not comparable"),
+    ],
+)
+def test_two_nets_of_the_paper_are_compared(
+    solved: tuple[object, object], streams: tuple[str, str], said: str, published: list[Published]
+):
+    nets = [
+        replace(published[0], solved_percent=str(percent), streams=mean, streams_deviation="10" if mean[1:] else "")
+        for percent, mean in zip(solved, streams, strict=True)
+    ]
+    assert compare_nets(*nets) == said
+
+
+def test_where_peepholes_are_better_is_set_beside_where_the_paper_says_so(published: list[Published]):
+    slow, fast = range(140, 180, 4), range(40, 50)
+    for with_peepholes, here, said in ((fast, "better", "otherwise"), (slow, "no difference", "as printed")):
+        [line] = peepholes("T", rows("false", *slow) + rows("true", *with_peepholes), published).lines
+        assert line[-2:] == (here, said)
+    [line] = peepholes("T", rows("false", *slow, status="unsolved") + rows("true", *slow, status="unsolved"), published).lines
+    assert line[-2:] == ("nothing is solved", "open")
+
+
+def test_each_line_of_the_committed_verdict_says_how_to_run_it_alone(published: list[Published]):
+    everything = [row for name in report.PAPERS_TABLES for row in read_rows(ROOT / "results" / name / "runs.csv")]
+    table = verdict("T", everything, published)
+    found = set()
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "configs")):
+        for line in table.lines:
+            overrides = shlex.split(line[-1].strip("`"))
+            [condition] = experiment(hydra.compose("condition", overrides=overrides)).conditions
+            found.add(tuple(condition.columns[name] for name in CONDITION_COLUMNS))
+    assert found == {r.condition for r in everything if any(value.is_of(r) for value in published)}

@@ -1,0 +1,148 @@
+"""The verdict on the paper: condition by condition, whether it comes out as printed, and whether peepholes are better."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scipy import stats
+
+from timing_tasks.published import (
+    BETTER,
+    NO_DIFFERENCE,
+    NOT_COMPARABLE,
+    SIGNIFICANCE,
+    WORSE,
+    Published,
+    compare_nets,
+    compare_solved,
+    compare_streams,
+    is_cut_short,
+)
+from timing_tasks.results import Row
+from timing_tasks.statistics import Summary, log_rank, summarise
+from timing_tasks.tables import Table
+from timing_tasks.tables.cells import Columns, by_condition, factor, identify, p_text, thousands
+from timing_tasks.tasks.task import USUAL_TOLERANCE
+
+_ALONE = "python reproduce/condition.py"
+_NOTES = (
+    "Solved: nets, with the 95% interval of their share, against the paper's ten (Fisher's exact test at 5%). Streams: of the "
+    "solved nets, the mean with its 95% interval (Student's t), in thousands, against the paper's (Welch's test at 5%, its ± "
+    "read as the deviation of the sample and as that of the mean: both must differ). † A net was given up earlier than in the "
+    "paper, so that fewer, faster and compatible cannot be said.",
+    f"A line alone: `{_ALONE}`, what its last column says, and `output=FOLDER`. Minutes: what its nets have taken in all, at 10⁸ "
+    "net-steps a second.",
+)
+_NETS_NOTE = (
+    "The paper: by the nets solved (Fisher's exact test), then by the streams (Welch's test as above), at 5%. Here: by the "
+    "log-rank test at 5%; the rate ratio says how many times as often an unsolved peephole net gets solved as one without "
+    "(Peto's estimate)."
+)
+
+
+def verdict(title: str, rows: Sequence[Row], published: Sequence[Published]) -> Table:
+    """Every condition of the paper, held against it.
+
+    Args:
+        title: of the table.
+        rows: of all tables.
+        published: the paper's values.
+    """
+    columns = Columns()
+    said: dict[str, list[str]] = {"solved": [], "streams": []}
+    for some in by_condition(rows):
+        value = next((value for value in published if value.is_of(some[0])), None)
+        if value is None:
+            continue
+        ours, mark = summarise(some), "" if value.verified == "true" else "?"
+        low, high = ours.interval
+        identify(columns, some[0], rows)
+        columns.add("paper %", value.solved_percent and value.solved_percent + mark)
+        cut = "†" if is_cut_short(ours, some[0].task) else ""
+        columns.add("solved (95%)", f"{ours.solved}/{ours.nets}{cut} ({100 * low:.0f}–{100 * high:.0f}%)")
+        deviation = f" ± {value.streams_deviation}" if value.streams_deviation else ""
+        columns.add(
+            "paper streams", value.streams and (value.streams if value.streams == "-" else value.streams + deviation + mark)
+        )
+        columns.add("streams (95%)", _mean(ours))
+        for name, compare in (("solved", compare_solved), ("streams", compare_streams)):
+            said[name].append(compare(ours, value))
+            columns.add(f"{name}: verdict", said[name][-1])
+        columns.add("minutes", f"{sum(int(row.net_steps) for row in some) / 1e8 / 60:.1f}")
+        columns.add("alone", f"`{_overrides(some[0])}`")
+    counts = "; ".join(f"{name}: " + ", ".join(f"{texts.count(t)} {t}" for t in sorted(set(texts))) for name, texts in said.items())
+    protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
+    notes = [
+        f"Protocol: {protocols}. Of the {len(said['solved'])} conditions of the paper – {counts}.",
+        *_NOTES,
+    ]
+    if any(value.verified != "true" for value in published):
+        notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
+    return Table(title, columns.header, columns.lines, tuple(notes), ("minutes", "alone"))
+
+
+def peepholes(title: str, rows: Sequence[Row], published: Sequence[Published]) -> Table:
+    """Where the paper reports nets with peepholes and without, which are better, there and here.
+
+    Args:
+        title: of the table.
+        rows: of all tables.
+        published: the paper's values.
+    """
+    columns = Columns()
+    conditions = [some for some in by_condition(rows) if some[0].forget_gate == "true"]
+    without = {_but_for_peepholes(some[0]): some for some in conditions if some[0].peepholes == "false"}
+    for some in conditions:
+        plain = without.get(_but_for_peepholes(some[0]))
+        values = [next((v for v in published if v.is_of(group[0])), None) for group in (some, plain) if group is not None]
+        if some is plain or plain is None or None in values:
+            continue
+        first, second = (value for value in values if value is not None)
+        if (paper := compare_nets(first, second)) == NOT_COMPARABLE:
+            continue
+        result = log_rank(some, plain)
+        nothing = math.isnan(result.p_value)
+        here = NO_DIFFERENCE if nothing or result.p_value >= SIGNIFICANCE else BETTER if result.ratio > 1 else WORSE
+        identify(columns, some[0], rows, with_net=False)
+        for name, value in (("peephole", first), ("LSTM", second)):
+            columns.add(
+                f"paper: {name}", f"{value.solved_percent}%" + (f", {value.streams}" if value.streams not in ("", "-") else "")
+            )
+        columns.add("paper: peepholes are", paper)
+        for name, group in (("peephole", some), ("LSTM", plain)):
+            ours = summarise(group)
+            mean = f", {thousands(ours.mean)}" if ours.solved else ""
+            columns.add(f"here: {name}", f"{ours.solved}/{ours.nets}{mean}")
+        low, high = result.interval
+        columns.add("rate ratio (95%)", "" if nothing else f"{factor(result.ratio)} ({factor(low)}–{factor(high)})")
+        columns.add("p (log-rank)", "" if nothing else p_text(result.p_value))
+        columns.add("here: peepholes are", "nothing is solved" if nothing else here)
+        columns.add("verdict", "as printed" if paper == here and not nothing else "open" if nothing else "otherwise")
+    return Table(title, columns.header, columns.lines, (_NETS_NOTE,))
+
+
+def _mean(ours: Summary) -> str:
+    if ours.solved < 2:
+        return thousands(ours.mean) if ours.solved else "-"
+    width = float(stats.t.ppf(0.975, ours.solved - 1)) * ours.standard_error
+    return f"{thousands(ours.mean)} ({thousands(max(0.0, ours.mean - width))}–{thousands(ours.mean + width)})"
+
+
+def _but_for_peepholes(row: Row) -> tuple[str, ...]:
+    return replace(row, peepholes="").condition
+
+
+def _overrides(row: Row) -> str:
+    """What makes `condition.py` run the row's condition."""
+    if row.waveform:
+        parts = [f"task.waveform={row.waveform}", f"task.period={row.interval}"]
+    else:
+        parts = [f"task.min_interval={row.interval}", f"task.offsets=[{row.offsets.replace(' ', ',')}]"]
+    if row.tolerance != str(USUAL_TOLERANCE[row.task]):
+        parts.append(f"task.tolerance={row.tolerance}")
+    if row.forget_gate == "false":
+        parts.append("forget_gate=false")
+    return shlex.join([f"task={row.task}", *parts, f"peepholes={row.peepholes}"])
