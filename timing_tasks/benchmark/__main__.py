@@ -1,13 +1,14 @@
-"""`python -m timing_tasks.benchmark` measures the engines, `python -m timing_tasks.benchmark layer` the layer."""
+"""`python -m timing_tasks.benchmark` measures the engines, with `layer` or `replicas` as first word something else."""
 
 import sys
 
-from timing_tasks.benchmark import engines, layers
+from timing_tasks.benchmark import engines, layers, replicas
 from timing_tasks.errors import UserError
 
 try:
-    if sys.argv[1:2] == ["layer"]:
-        layers.main(sys.argv[2:])
+    parts = {"layer": layers.main, "replicas": replicas.main}
+    if (part := parts.get(" ".join(sys.argv[1:2]))) is not None:
+        part(sys.argv[2:])
     else:
         engines.main(sys.argv[1:])
 except UserError as error:

@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         prog="python -m timing_tasks.benchmark",
-        description="Speed of the engines, in one run; `layer` as first word: of the layer.",
+        description="Speed of the engines, in one run; `layer` as first word: of the layer; `replicas`: over the number of nets.",
     )
     parser.add_argument("--net-steps", type=int, default=300_000, help="of each replica of the native engine")
     parser.add_argument("--repeats", type=int, default=5)
