@@ -2,11 +2,12 @@
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import hydra
 import pytest
 
-from tests.running import ROOT
+from tests.running import ROOT, run
 from tests.test_results import row
 from timing_tasks import report
 from timing_tasks.config import experiment
@@ -81,3 +82,14 @@ def test_each_line_of_the_committed_verdict_says_how_to_run_it_alone(published: 
             [condition] = experiment(hydra.compose("condition", overrides=overrides)).conditions
             found.add(tuple(condition.columns[name] for name in CONDITION_COLUMNS))
     assert found == {r.condition for r in everything if any(value.is_of(r) for value in published)}
+
+
+def test_the_script_prints_it_and_needs_rows(tmp_path: Path):
+    script = str(ROOT / "reproduce" / "verdict.py")
+    done = run(script, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Are peepholes better?" in done.stdout
+    for folder, said in ((tmp_path, "no rows of table1"), (tmp_path / "nowhere", "results")):
+        done = run(script, f"results={folder}", cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert said in done.stderr

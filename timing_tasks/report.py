@@ -121,7 +121,8 @@ def verdicts(results: Path, published: Path) -> list[Table]:
     Raises:
         ResultsError: there is no row, or a file that cannot be read.
     """
-    rows = [row for name in PAPERS_TABLES for row in read_rows(results / name / "runs.csv")]
+    files = [path for name in PAPERS_TABLES if (path := results / name / "runs.csv").exists()]
+    rows = [row for path in files for row in read_rows(path)]
     if not rows:
         raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
     values = read_published(published)
