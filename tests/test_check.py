@@ -11,7 +11,7 @@ import pytest
 from tests.learning.test_engines import needs_native
 from timing_tasks.check import condition_of, differing, sample
 from timing_tasks.errors import ResultsError
-from timing_tasks.results import COLUMNS, read_rows
+from timing_tasks.rows import COLUMNS, read_rows
 
 ROOT = Path(__file__).parent.parent
 

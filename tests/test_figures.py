@@ -12,7 +12,7 @@ from timing_tasks.figures import DRAWINGS, png
 from timing_tasks.models.trajectory import trajectory
 from timing_tasks.published import read_published
 from timing_tasks.report import FIGURES
-from timing_tasks.results import Row, read_rows
+from timing_tasks.rows import Row, read_rows
 from timing_tasks.statistics import paired_ratio, summarise
 from timing_tasks.tasks import Purpose, stream
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from timing_tasks.restarts import STARTS, outcome, restarted
-from timing_tasks.results import COLUMNS, Row, read_rows
+from timing_tasks.rows import COLUMNS, Row, read_rows
 from timing_tasks.statistics import paired_ratio, summarise
 from timing_tasks.tables import cells
 

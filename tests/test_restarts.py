@@ -11,7 +11,7 @@ from timing_tasks import restarts
 from timing_tasks.errors import NothingToDrawError
 from timing_tasks.models.timing_network import WEIGHT_NAMES
 from timing_tasks.restarts import FOLLOWED, S_0, STARTS, Y_0, distance, extent, orbit, outcome, own_state, restarted
-from timing_tasks.results import Row, read_rows
+from timing_tasks.rows import Row, read_rows
 from timing_tasks.tasks import Purpose, stream
 
 ROWS = Path(__file__).parent.parent / "results" / "initial_state" / "runs.csv"

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from timing_tasks import results
 from timing_tasks.errors import ResultsError
-from timing_tasks.results import COLUMNS, ResultsFolder, Row, read_rows
+from timing_tasks.results import ResultsFolder
+from timing_tasks.rows import COLUMNS, Row, read_rows, rows_text
 from timing_tasks.tasks import Task
 
 IDENTITY = {"experiment": "test", "version": "1", "seed": 1}
@@ -117,10 +117,10 @@ def test_two_runs_at_once_are_refused(folder: ResultsFolder):
         (",".join([*COLUMNS, "colour"]) + "\n", "colour"),
         (",".join(reversed(COLUMNS)) + "\n", "their order"),
         (",".join(COLUMNS) + "\n1,2\n", "line 2"),
-        (results._csv([row(0), row(0)], header=True), "line 3 repeats"),
-        (results._csv([row(0, status="fine")], header=True), "line 2"),
-        (results._csv([row(0, training_streams="many")], header=True), "line 2"),
-        (results._csv([row(0, weights="0.5 x")], header=True), "line 2"),
+        (rows_text([row(0), row(0)], header=True), "line 3 repeats"),
+        (rows_text([row(0, status="fine")], header=True), "line 2"),
+        (rows_text([row(0, training_streams="many")], header=True), "line 2"),
+        (rows_text([row(0, weights="0.5 x")], header=True), "line 2"),
     ],
 )
 def test_files_that_are_not_results_are_refused(tmp_path: Path, text: str, message: str):

@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from tests.test_results import row
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import kaplan_meier_median, log_rank, paired_ratio, restricted_mean, summarise, wilson_interval
 
 

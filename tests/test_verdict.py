@@ -12,7 +12,7 @@ from tests.test_results import row
 from timing_tasks import report
 from timing_tasks.config import experiment
 from timing_tasks.published import Published, compare_nets, read_published
-from timing_tasks.results import CONDITION_COLUMNS, Row, read_rows
+from timing_tasks.rows import CONDITION_COLUMNS, Row, read_rows
 from timing_tasks.tables import Table
 from timing_tasks.tables.verdict import peepholes, verdict
 

@@ -16,7 +16,7 @@ from timing_tasks.errors import ResultsError
 from timing_tasks.experiment import row_of
 from timing_tasks.learning.engine import Engine, Population
 from timing_tasks.learning.online import OnlineModule
-from timing_tasks.results import COLUMNS, Row, read_rows
+from timing_tasks.rows import COLUMNS, Row, read_rows
 from timing_tasks.tasks import Task
 
 _CHUNK = 200_000  # net-steps of each net between two looks at how far they are

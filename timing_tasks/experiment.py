@@ -15,7 +15,8 @@ import timing_tasks
 from timing_tasks.config import Experiment
 from timing_tasks.errors import ResultsError
 from timing_tasks.recipe import BPTT, Recipe
-from timing_tasks.results import CONDITION_COLUMNS, ResultsFolder, Row, write_whole
+from timing_tasks.results import ResultsFolder, write_whole
+from timing_tasks.rows import CONDITION_COLUMNS, Row
 
 if TYPE_CHECKING:
     from timing_tasks.learning.module import PopulationModule

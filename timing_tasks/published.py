@@ -23,7 +23,7 @@ from pathlib import Path
 from scipy import stats
 
 from timing_tasks.model import PEEPHOLE_LSTM
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import Summary
 
 COMPATIBLE, FASTER, SLOWER, MORE, FEWER = "compatible", "faster", "slower", "more", "fewer"

@@ -14,7 +14,8 @@ from timing_tasks.condition import Condition
 from timing_tasks.config import experiment as checked
 from timing_tasks.errors import ConfigurationError, ResultsError
 from timing_tasks.published import Published, read_published
-from timing_tasks.results import Row, read_rows, write_whole
+from timing_tasks.results import write_whole
+from timing_tasks.rows import Row, read_rows
 from timing_tasks.seconds import read_seconds
 from timing_tasks.tables import Table, markdown, show
 from timing_tasks.tables.cells import title_of

@@ -14,7 +14,7 @@ from timing_tasks.errors import NothingToDrawError
 from timing_tasks.model import PEEPHOLE_LSTM
 from timing_tasks.models.timing_network import INITIAL_STATE, WEIGHT_NAMES
 from timing_tasks.models.trajectory import trajectory
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.tasks import Purpose, is_correct, stream
 from timing_tasks.tasks.philox import uniform
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from timing_tasks.results import CONDITION_COLUMNS, Row
+from timing_tasks.rows import CONDITION_COLUMNS, Row
 
 COLUMNS = (*CONDITION_COLUMNS, "seed", "replica", "seconds")
 

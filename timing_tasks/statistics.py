@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 
 
 def wilson_interval(solved: int, nets: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -12,7 +12,8 @@ from timing_tasks import app, experiment
 from timing_tasks.config import experiment as checked
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.published import read_published
-from timing_tasks.results import Row, write_whole
+from timing_tasks.results import write_whole
+from timing_tasks.rows import Row
 from timing_tasks.tables import markdown, show
 from timing_tasks.tables.readings import readings
 

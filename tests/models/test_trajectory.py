@@ -7,7 +7,7 @@ import torch
 from timing_tasks.models import TimingNetwork
 from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
 from timing_tasks.models.trajectory import Trajectory, trajectory
-from timing_tasks.results import Row, read_rows
+from timing_tasks.rows import Row, read_rows
 from timing_tasks.tasks import Purpose, Stream, root_mean_square_error, stream, stream_size
 
 RESULTS = Path(__file__).parent.parent.parent / "results"

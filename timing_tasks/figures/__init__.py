@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from timing_tasks.figures import horizon, initial_states, intervals, trajectories
 from timing_tasks.published import Published
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 
 
 @dataclass(frozen=True)

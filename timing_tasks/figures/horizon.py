@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from timing_tasks.errors import NothingToDrawError
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import summarise
 from timing_tasks.tables.cells import by_condition
 

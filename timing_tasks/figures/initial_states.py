@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from timing_tasks.figures.trajectories import first_solved, periods, units_over_time
 from timing_tasks.model import PEEPHOLE_LSTM
 from timing_tasks.restarts import FOLLOWED, STARTS, distance, orbit, outcome, own_state, restarted
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import paired_ratio
 from timing_tasks.tables.cells import asked, by_condition, net
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from timing_tasks.published import Published
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import summarise
 from timing_tasks.tables.cells import by_condition
 

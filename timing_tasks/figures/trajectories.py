@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from timing_tasks.errors import NothingToDrawError
 from timing_tasks.model import PEEPHOLE_LSTM
 from timing_tasks.models.trajectory import Trajectory, trajectory
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.tables.cells import asked, net
 from timing_tasks.tasks import Purpose, Stream, stream
 

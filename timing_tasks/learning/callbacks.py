@@ -22,7 +22,8 @@ from timing_tasks.config import Experiment
 from timing_tasks.errors import ResultsError
 from timing_tasks.learning.engine import Verdict
 from timing_tasks.learning.module import PopulationModule
-from timing_tasks.results import ResultsFolder, Row
+from timing_tasks.results import ResultsFolder
+from timing_tasks.rows import Row
 from timing_tasks.seconds import append_seconds
 
 _KINDS = ("solved fraction", "median training stream size", "median test stream size")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from timing_tasks.condition import INITIAL_STATES
 from timing_tasks.model import PEEPHOLE_LSTM
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import Summary
 from timing_tasks.tasks.task import USUAL_TOLERANCE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from timing_tasks.published import Published, compare_solved, compare_streams, is_cut_short
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import Summary, summarise
 from timing_tasks.tables import Table
 from timing_tasks.tables.cells import Columns, asked, by_condition, identify, median, net, thousands

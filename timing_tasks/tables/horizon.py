@@ -8,7 +8,7 @@ import numpy as np
 
 from timing_tasks.model import PEEPHOLE_LSTM
 from timing_tasks.models.timing_network import WEIGHT_NAMES
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import summarise
 from timing_tasks.tables import Table
 from timing_tasks.tables.cells import Columns, by_condition, identify, median

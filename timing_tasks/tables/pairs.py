@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from timing_tasks.restarts import FOLLOWED, STARTS, outcome, restarted
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import LogRank, log_rank, paired_ratio, summarise
 from timing_tasks.tables import Table
 from timing_tasks.tables.cells import Columns, by_condition, factor, identify, median, net, p_text, task_of

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from timing_tasks.published import COMPATIBLE, NOT_COMPARABLE, Published, compare_solved, compare_streams
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import summarise
 from timing_tasks.tables import Table
 from timing_tasks.tables.cells import Columns, asked, by_condition, factor, net

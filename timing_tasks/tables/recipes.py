@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import kaplan_meier_median, observations, summarise, wilson_interval
 from timing_tasks.tables import Table
 from timing_tasks.tables.cells import Columns, by_condition, factor, identify, median, task_of

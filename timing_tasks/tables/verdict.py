@@ -21,7 +21,7 @@ from timing_tasks.published import (
     compare_streams,
     is_cut_short,
 )
-from timing_tasks.results import Row
+from timing_tasks.rows import Row
 from timing_tasks.statistics import Summary, log_rank, summarise
 from timing_tasks.tables import Table
 from timing_tasks.tables.cells import Columns, by_condition, factor, identify, p_text, thousands
