@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from timing_tasks import results
 from timing_tasks.errors import ResultsError
 from timing_tasks.results import ResultsFolder
 from timing_tasks.rows import COLUMNS, Row, read_rows, rows_text
