@@ -127,6 +127,7 @@ def verdicts(results: Path, published: Path) -> list[Table]:
     if not rows:
         raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
     values = read_published(published)
+    rows.sort(key=lambda row: next((place for place, value in enumerate(values) if value.is_of(row)), len(values)))
     return [verdict("The verdict", rows, values), peepholes("Are peepholes better?", rows, values)]
 
 

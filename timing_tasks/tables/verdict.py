@@ -71,7 +71,8 @@ def verdict(title: str, rows: Sequence[Row], published: Sequence[Published]) -> 
         for name, compare in (("solved", compare_solved), ("streams", compare_streams)):
             said[name].append(compare(ours, value))
             columns.add(f"{name}: verdict", said[name][-1])
-        columns.add("minutes", f"{sum(int(row.net_steps) for row in some) / 1e8 / 60:.1f}")
+        minutes = sum(int(row.net_steps) for row in some) / 1e8 / 60
+        columns.add("minutes", f"{minutes:.1f}" if minutes >= 0.1 else "< 0.1")
         columns.add("alone", f"`{_overrides(some[0])}`")
     counts = "; ".join(f"{name}: " + ", ".join(f"{texts.count(t)} {t}" for t in sorted(set(texts))) for name, texts in said.items())
     protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
