@@ -11,7 +11,12 @@
 #endif
 
 // The step is one long straight line; left to itself, the compiler would cut it into calls.
-#define TIMING_TASKS_INLINE inline __attribute__((always_inline))
+#if defined(__SANITIZE_ADDRESS__)  // which would make of a whole step in one function something that takes hours to compile
+#define TIMING_TASKS_ALWAYS_INLINE
+#else
+#define TIMING_TASKS_ALWAYS_INLINE __attribute__((always_inline))
+#endif
+#define TIMING_TASKS_INLINE inline TIMING_TASKS_ALWAYS_INLINE
 
 namespace TIMING_TASKS_ISA {
 

@@ -90,17 +90,17 @@ struct Learning {
         const R f = one(lesson.f, g), at_s = one(lesson.at_s, g);
         const R x = one(lesson.x, g), y_old = one(lesson.y_old, g);
         const Mask<W, 1> keep = one(lesson.keep, g), moving = one(lesson.moving, g);
-        const auto descend = [&](int w, const R& downhill) __attribute__((always_inline)) {
+        const auto descend = [&](int w, const R& downhill) TIMING_TASKS_ALWAYS_INLINE {
             const R delta = fma(momentum, R::load(n.delta[w] + g * W), downhill);
             delta.store(n.delta[w] + g * W);
             add_where(moving, R::load(n.weight[w] + g * W), delta).store(n.weight[w] + g * W);
         };
-        const auto carry = [&](int w, const R& change) __attribute__((always_inline)) {
+        const auto carry = [&](int w, const R& change) TIMING_TASKS_ALWAYS_INLINE {
             const R trace = fma(f, only(keep, R::load(n.trace[w] + g * W)), change);
             trace.store(n.trace[w] + g * W);
             return trace;
         };
-        const auto through_s = [&](int w, const R& change) __attribute__((always_inline)) { descend(w, at_s * carry(w, change)); };
+        const auto through_s = [&](int w, const R& change) TIMING_TASKS_ALWAYS_INLINE { descend(w, at_s * carry(w, change)); };
         if constexpr (SLICE % 4 == 0) {
             const R at_k = one(lesson.at_k, g), at_o = one(lesson.at_o, g);
             descend(W_KH, at_k * only(one(lesson.descends, g), R::load(n.y + g * W)));
@@ -158,9 +158,9 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     using R = Real<W, G>;
     using M = Mask<W, G>;
     using I = Int<W, G>;
-    const auto weight = [&](int w) __attribute__((always_inline)) { return R::load(n.weight[w]); };
+    const auto weight = [&](int w) TIMING_TASKS_ALWAYS_INLINE { return R::load(n.weight[w]); };
     const I flags = I::load(n.flags);
-    const auto is = [&](Flag flag) __attribute__((always_inline)) { return has_any(flags, I::filled(flag)); };
+    const auto is = [&](Flag flag) TIMING_TASKS_ALWAYS_INLINE { return has_any(flags, I::filled(flag)); };
     const I one = I::filled(1);
 
     const M first = is(FIRST_STEP);

@@ -57,15 +57,15 @@ std::array<double, 3> measure_throughput() {
     using R = typename Register<W>::Real;
     const R factor = R{} + 0.999, term = R{} + 0.001;
     R memory;
-    return {nanoseconds_each<W>([&](R& value) __attribute__((always_inline)) {
+    return {nanoseconds_each<W>([&](R& value) TIMING_TASKS_ALWAYS_INLINE {
                 value = Register<W>::fma(value, factor, term);
                 TIMING_TASKS_KEEP(value);
             }),
-            nanoseconds_each<W>([&](R& value) __attribute__((always_inline)) {
+            nanoseconds_each<W>([&](R& value) TIMING_TASKS_ALWAYS_INLINE {
                 memory = value;
                 asm volatile("" ::"r"(&memory) : "memory");
             }),
-            nanoseconds_each<W>([&](R& value) __attribute__((always_inline)) {
+            nanoseconds_each<W>([&](R& value) TIMING_TASKS_ALWAYS_INLINE {
                 value = factor / value;
                 TIMING_TASKS_KEEP(value);
             })};
