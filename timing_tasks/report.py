@@ -18,7 +18,7 @@ from timing_tasks.results import write_whole
 from timing_tasks.rows import Row, read_rows
 from timing_tasks.seconds import read_seconds
 from timing_tasks.tables import Table, markdown, show
-from timing_tasks.tables.cells import title_of
+from timing_tasks.tables.cells import task_of, title_of
 from timing_tasks.tables.comparison import comparison
 from timing_tasks.tables.horizon import horizon
 from timing_tasks.tables.pairs import initial_states, test_time, variants
@@ -26,6 +26,7 @@ from timing_tasks.tables.recipes import recipes, summary
 from timing_tasks.tables.verdict import peepholes, verdict
 
 PAPERS_TABLES = ("table1", "table3", "table4")  # those of which it reports numbers that are known
+SEARCHES = ("protocols", "rates")  # for the protocol with which the paper's numbers come out
 _WIDTH = 150  # of the widest table; narrower terminals wrap its lines
 
 
@@ -128,7 +129,8 @@ def verdicts(results: Path, published: Path) -> list[Table]:
         raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
     values = read_published(published)
     rows.sort(key=lambda row: next((place for place, value in enumerate(values) if value.is_of(row)), len(values)))
-    return [verdict("The verdict", rows, values), peepholes("Are peepholes better?", rows, values)]
+    searched = {task_of(row) for name in SEARCHES for path in (results / name).glob("*/runs.csv") for row in read_rows(path)}
+    return [verdict("The verdict", rows, values, searched), peepholes("Are peepholes better?", rows, values)]
 
 
 def is_complete(config: DictConfig) -> bool:

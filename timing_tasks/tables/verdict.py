@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from scipy import stats
@@ -24,9 +24,11 @@ from timing_tasks.published import (
 from timing_tasks.rows import Row
 from timing_tasks.statistics import Summary, log_rank, summarise
 from timing_tasks.tables import Table
-from timing_tasks.tables.cells import Columns, by_condition, factor, identify, p_text, thousands
+from timing_tasks.tables.cells import Columns, by_condition, factor, identify, p_text, task_of, thousands
 from timing_tasks.tasks.task import USUAL_TOLERANCE
 
+SEARCHED, HELD_OUT = "searched", "held out"
+_ORIGINS = {SEARCHED: "on which the protocol was chosen", HELD_OUT: "that had no part in the choice of the protocol"}
 _ALONE = "python reproduce/condition.py"
 _NOTES = (
     "Solved: nets, with the 95% interval of their share, against the paper's ten (Fisher's exact test at 5%). Streams: of the "
@@ -43,16 +45,17 @@ _NETS_NOTE = (
 )
 
 
-def verdict(title: str, rows: Sequence[Row], published: Sequence[Published]) -> Table:
+def verdict(title: str, rows: Sequence[Row], published: Sequence[Published], searched: Collection[tuple[str, ...]] = ()) -> Table:
     """Every condition of the paper, held against it.
 
     Args:
         title: of the table.
         rows: of all tables.
         published: the paper's values.
+        searched: the tasks, as `cells.task_of` has them, on which the protocol was chosen; the others were held out.
     """
     columns = Columns()
-    said: dict[str, list[str]] = {"solved": [], "streams": []}
+    said: dict[str, list[tuple[str, str]]] = {SEARCHED: [], HELD_OUT: []}
     for some in by_condition(rows):
         value = next((value for value in published if value.is_of(some[0])), None)
         if value is None:
@@ -68,18 +71,17 @@ def verdict(title: str, rows: Sequence[Row], published: Sequence[Published]) -> 
             "paper streams", value.streams and (value.streams if value.streams == "-" else value.streams + deviation + mark)
         )
         columns.add("streams (95%)", _mean(ours))
-        for name, compare in (("solved", compare_solved), ("streams", compare_streams)):
-            said[name].append(compare(ours, value))
-            columns.add(f"{name}: verdict", said[name][-1])
+        both = compare_solved(ours, value), compare_streams(ours, value)
+        for name, text in zip(("solved", "streams"), both, strict=True):
+            columns.add(f"{name}: verdict", text)
+        origin = SEARCHED if task_of(some[0]) in searched and some[0].forget_gate == "true" else HELD_OUT
+        said[origin].append(both)
+        columns.add("protocol", origin)
         minutes = sum(int(row.net_steps) for row in some) / 1e8 / 60
         columns.add("minutes", f"{minutes:.1f}" if minutes >= 0.1 else "< 0.1")
         columns.add("alone", f"`{_overrides(some[0])}`")
-    counts = "; ".join(f"{name}: " + ", ".join(f"{texts.count(t)} {t}" for t in sorted(set(texts))) for name, texts in said.items())
     protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
-    notes = [
-        f"Protocol: {protocols}. Of the {len(said['solved'])} conditions of the paper – {counts}.",
-        *_NOTES,
-    ]
+    notes = [f"Protocol: {protocols}.", *(_counts(origin, pairs) for origin, pairs in said.items() if pairs), *_NOTES]
     if any(value.verified != "true" for value in published):
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
     return Table(title, columns.header, columns.lines, tuple(notes), ("minutes", "alone"))
@@ -123,6 +125,14 @@ def peepholes(title: str, rows: Sequence[Row], published: Sequence[Published]) -
         columns.add("here: peepholes are", "nothing is solved" if nothing else here)
         columns.add("verdict", "as printed" if paper == here and not nothing else "open" if nothing else "otherwise")
     return Table(title, columns.header, columns.lines, (_NETS_NOTE,))
+
+
+def _counts(origin: str, said: Sequence[tuple[str, str]]) -> str:
+    texts = [
+        f"{name}: " + ", ".join(f"{column.count(text)} {text}" for text in sorted(set(column)))
+        for name, column in zip(("solved", "streams"), zip(*said, strict=True), strict=True)
+    ]
+    return f"Of the {len(said)} conditions {_ORIGINS[origin]} – {'; '.join(texts)}."
 
 
 def _mean(ours: Summary) -> str:
