@@ -50,6 +50,17 @@ def test_it_names_every_script_and_every_column():
     assert ", ".join(COLUMNS) in TEXT.replace("\n", " ")
 
 
+def test_its_headline_is_of_the_verdict():
+    section = TEXT.partition("## What comes out")[2].partition("\n## ")[0]
+    lines = [line.removesuffix("|") for line in section.splitlines() if line.startswith("| ")]
+    verdict = (ROOT / "results" / "README.md").read_text().partition("## The verdict")[2].splitlines()
+    assert len(lines) > 10
+    for line in lines:
+        assert any(full.startswith(line) for full in verdict), line
+    readings = [path for path in (ROOT / "results" / "protocols").iterdir() if path.is_dir()]
+    assert f"Of the {len(readings)} readings" in section
+
+
 def median(rows: list[Row]) -> str:
     return cells.thousands(summarise(rows).median)
 
