@@ -166,7 +166,7 @@ def test_another_number_of_processes_than_was_started_is_refused(tmp_path: Path)
 
 
 def test_a_sweep_makes_a_folder_for_each_run(tmp_path: Path):
-    done = run(SCRIPT, *QUICK, "-m", "seed=1,2", "protocol=printed,exchanged_biases", cwd=tmp_path)
+    done = run(SCRIPT, *QUICK, "-m", "seed=1,2", "protocol=printed,closest", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = [path.read_text().splitlines()[1:] for path in tmp_path.glob("runs/condition/*/runs.csv")]
     assert [len(rows) for rows in found] == [2] * 4

@@ -39,7 +39,7 @@ def test_the_command_of_a_table_runs(name: str, tmp_path: Path):
     assert len(found) == 2 * CONDITIONS[name]
     table = (tmp_path / "out" / "table.md").read_text().partition("net against net")[0]
     assert table.count("\n|") == CONDITIONS[name] + 2
-    assert "Protocol: exchanged_biases." in done.stdout
+    assert "Protocol: closest." in done.stdout
     assert all(len(row["weights"].split()) == 19 for row in found)
 
 
@@ -78,7 +78,7 @@ def test_a_report_without_solved_nets_has_its_tables_and_says_what_cannot_be_dra
     assert text.count("No figure: no solved net") == 5
     assert text.count("Protocol: printed.") == 6
     assert "left out: The learned initial state" in done.stdout
-    assert "exchanged_biases(learning_rate=1e-5 momentum=0.99)" in text  # a part that has a protocol of its own keeps it
+    assert "closest(learning_rate=1e-5 momentum=0.99)" in text  # a part that has a protocol of its own keeps it
 
 
 def test_the_report_is_a_pure_function_of_the_rows(tmp_path: Path):
@@ -103,7 +103,7 @@ def test_some_readings_of_the_paper_are_run_each_in_its_folder(tmp_path: Path):
     table = (tmp_path / "o" / "table.md").read_text()
     assert table.count("\n|") == 2 * 2 + 2
     assert "PFG 10 cos |" in table
-    for name, protocol in (("as_printed", "printed"), ("second_phase", "exchanged_biases(first_phase=1 learning_rate=1e-4)")):
+    for name, protocol in (("as_printed", "printed"), ("second_phase", "closest(first_phase=1 learning_rate=1e-4)")):
         found = rows(tmp_path / "o" / name)
         assert len(found) == 2 * 18
         assert {row["protocol"] for row in found} == {protocol}
@@ -138,7 +138,7 @@ MISTAKES = [
     ("protocol.learning_rate=nan", "protocol.learning_rate", "above 0"),
     ("protocol.momentum=1", "protocol.momentum", "not including, 1"),
     ("protocol.momentum=-0.1", "protocol.momentum", "not including, 1"),
-    ("protocol=papers", "protocol", "exchanged_biases, printed"),
+    ("protocol=papers", "protocol", "closest, printed"),
     ("task=lsd", "task", "gts, msd, nmsd, pfg"),
     ("task=pfg task.waveform=saw", "task.waveform", "cos, tri, rect"),
     ("task=pfg task.period=0", "task.period", "from 1"),
@@ -164,7 +164,7 @@ MISTAKES = [
     ("figures=[figure4]", "figures", "streams_against_interval"),
     ("title=null", "title", "a text"),
     ("title=2002", "title", "a text"),
-    ("protocol={learning_rate:0.1}", "protocol", "one of exchanged_biases, printed; single values"),
+    ("protocol={learning_rate:0.1}", "protocol", "one of closest, printed; single values"),
     ("protocol.name=printed", "protocol.name", "cannot be changed"),
     ("protocol.update=never", "protocol.update", "step or stream"),
     ("protocol.first_phase=2", "protocol.first_phase", "from 0 to 1"),
@@ -292,7 +292,7 @@ def test_a_comparison_of_recipes_runs(name: str, conditions: int, tmp_path: Path
 def test_a_changed_protocol_says_so_in_every_row(tmp_path: Path):
     done = run(str(ROOT / "reproduce" / "condition.py"), *QUICK, "protocol.momentum=0.5", "output=o", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert {row["protocol"] for row in rows(tmp_path / "o")} == {"exchanged_biases(momentum=0.5)"}
+    assert {row["protocol"] for row in rows(tmp_path / "o")} == {"closest(momentum=0.5)"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
