@@ -133,10 +133,10 @@ def test_each_net_is_clipped_by_itself():
     some = module([CONDITIONS[0]], [(0, 0), (0, 1)])
     some._due = [0, 1]
     for index, size in ((0, 1.0), (1, 1e-7)):
-        for parameter in some._learned(index):
+        for parameter in some._learned[index]:
             parameter.grad = torch.full_like(parameter, size)
     some.configure_gradient_clipping(None)
-    norms = [torch.cat([p.grad.flatten() for p in some._learned(index)]).norm().item() for index in (0, 1)]  # type: ignore[union-attr]
+    norms = [torch.cat([p.grad.flatten() for p in some._learned[index]]).norm().item() for index in (0, 1)]  # type: ignore[union-attr]
     assert norms[0] == pytest.approx(1e-4)
     assert norms[1] == pytest.approx(1e-7 * 19**0.5)
 

@@ -53,7 +53,7 @@ class BPTTModule(PopulationModule):
         self.data = data
         self.state: Counters = Counters.blank(len(population))
         self.nets: list[Net] = []
-        self._parameters_of: list[list[nn.Parameter]] = []  # those that are learned
+        self._learned: list[list[nn.Parameter]] = []  # what each net learns
         self.training_size, self.solved, self.error = StreamSize(), SolvedFraction(), RootMeanSquareError()
         self._kind = [_kind(population.condition_of(r)) for r in range(len(population))]
         self._elsewhere: list[StoredNet] = []  # of a checkpoint, not of this run
@@ -69,7 +69,7 @@ class BPTTModule(PopulationModule):
             people = self.population
             keys = [(people.condition_of(r), int(people.seed[r]), int(people.replica[r])) for r in range(len(people))]
             self.nets = [create(*key) for key in keys]
-            self._parameters_of = [[p for p in net.parameters() if p.requires_grad] for net in self.nets]
+            self._learned = [[p for p in net.parameters() if p.requires_grad] for net in self.nets]
 
     def recipe(self, index: int) -> BPTT:
         """The recipe of the replica at an index."""
@@ -93,10 +93,10 @@ class BPTTModule(PopulationModule):
         groups = self._by_condition(np.flatnonzero(self.state.verdict.numpy() == Verdict.RUNNING).tolist())
         if not groups:
             return None
-        parameters = [[p for index in group for p in self._learned(index)] for group in groups]
+        parameters = [[p for index in group for p in self._learned[index]] for group in groups]
         optimizer, scheduler = optimizers.create([self.recipe(group[0]) for group in groups], parameters)
         for index, states in self._optimizer_state.items():
-            for parameter, state in zip(self._learned(index), states, strict=True):
+            for parameter, state in zip(self._learned[index], states, strict=True):
                 optimizer.state[parameter] = state
         if scheduler is None:
             return optimizer
@@ -172,7 +172,7 @@ class BPTTModule(PopulationModule):
         """Each net's gradient by itself; a net whose gradient is not finite has diverged."""
         if not self._due:
             return
-        owners = [(index, p) for index in self._due for p in self._learned(index) if p.grad is not None]
+        owners = [(index, p) for index in self._due for p in self._learned[index] if p.grad is not None]
         gradients = [cast(Tensor, p.grad) for _, p in owners]
         place = {index: k for k, index in enumerate(self._due)}
         squares = np.square(torch.stack(torch._foreach_norm(gradients)).numpy())
@@ -182,7 +182,7 @@ class BPTTModule(PopulationModule):
         torch._foreach_mul_(gradients, [float(scales[place[index]]) for index, _ in owners])
         for index in (index for index in self._due if not np.isfinite(norms[place[index]])):
             self.state.verdict[index] = Verdict.DIVERGED
-            for parameter in self._learned(index):
+            for parameter in self._learned[index]:
                 parameter.grad = None
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
@@ -241,10 +241,6 @@ class BPTTModule(PopulationModule):
             groups.setdefault(int(self.population.condition[index]), []).append(index)
         return list(groups.values())
 
-    def _learned(self, index: int) -> list[nn.Parameter]:
-        """What the replica's net learns."""
-        return self._parameters_of[index]
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the nets by replica, with what the optimiser keeps of each; the scheduler follows from the updates."""
         nets = self._stored(range(len(self.population))) + self._elsewhere
@@ -269,7 +265,7 @@ class BPTTModule(PopulationModule):
         optimizer = self._optimizer()
         for index, net in zip(rows, map(StoredNet.of_tree, unpacked(part)), strict=True):
             self._take(index, net)
-            for parameter, state in zip(self._learned(index), net.optimizer, strict=True):
+            for parameter, state in zip(self._learned[index], net.optimizer, strict=True):
                 optimizer.state[parameter] = state
 
     def _stored(self, rows: Sequence[int]) -> list[StoredNet]:
@@ -278,7 +274,7 @@ class BPTTModule(PopulationModule):
             StoredNet(
                 names[index],
                 [parameter.detach() for parameter in self.nets[index].parameters()],
-                [dict(optimizer.state[parameter]) for parameter in self._learned(index)],
+                [dict(optimizer.state[parameter]) for parameter in self._learned[index]],
                 self.state.row(index),
                 float(self.seconds[index]),
             )
