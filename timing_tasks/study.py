@@ -45,6 +45,8 @@ def study(config: DictConfig, published: Path) -> None:
     rows: dict[str, list[Row]] = {}
     for name, run in runs.items():
         rows[name] = experiment.run(run, announce=lambda text: console.print(text, highlight=False, soft_wrap=True))
+    if not any(rows.values()):  # this process has only helped another
+        return
     table = readings(config.title, rows, read_published(published))
     write_whole(output / "table.md", markdown(table))
     show(table, console)

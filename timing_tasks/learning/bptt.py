@@ -65,6 +65,8 @@ class BPTTModule(PopulationModule):
     def configure_model(self) -> None:
         """Create the nets, in each process by itself."""
         super().configure_model()
+        for metric in (self.training_size, self.solved, self.error):
+            metric.reset()
         if not self.nets:
             people = self.population
             keys = [(people.condition_of(r), int(people.seed[r]), int(people.replica[r])) for r in range(len(people))]
@@ -289,9 +291,7 @@ class BPTTModule(PopulationModule):
         self.seconds[index] = net.seconds
 
     def _optimizer(self) -> torch.optim.Optimizer:
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimizer, torch.optim.Optimizer)
-        return optimizer
+        return cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False))
 
 
 def _kind(condition: Condition) -> tuple[object, ...]:

@@ -73,9 +73,10 @@ class Checkpoints(Checkpoint):
         self.seconds, self.due = seconds, 0.0
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
-        """After a chunk, if it is time, and after the last one."""
+        """After a chunk, if it is time and the nets of all processes are equally far, and after the last one."""
         start = time.monotonic()
-        if trainer.is_global_zero and (start >= self.due or trainer.should_stop):
+        assert isinstance(module, PopulationModule)
+        if trainer.is_global_zero and module.is_told and (start >= self.due or trainer.should_stop):
             self._save(trainer)
             end = time.monotonic()
             self.due = end + max(self.seconds, 10 * (end - start))

@@ -77,6 +77,7 @@ def quiet() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", message="The ``compute`` method of metric")  # of a process whose nets are all finished
 
 
 def as_rank_0_says(trainer: L.Trainer, value: T) -> T:

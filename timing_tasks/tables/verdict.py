@@ -27,8 +27,8 @@ from timing_tasks.tables import Table
 from timing_tasks.tables.cells import Columns, by_condition, factor, identify, p_text, task_of, thousands
 from timing_tasks.tasks.task import USUAL_TOLERANCE
 
-SEARCHED, HELD_OUT = "searched", "held out"
-_ORIGINS = {SEARCHED: "on which the protocol was chosen", HELD_OUT: "that had no part in the choice of the protocol"}
+SEARCHED, HELD_OUT = "searched", "not searched"
+_ORIGINS = {SEARCHED: "of the searches for the closest protocol", HELD_OUT: "that are not in these searches"}
 _ALONE = "python reproduce/condition.py"
 _NOTES = (
     "Solved: nets, with the 95% interval of their share, against the paper's ten (Fisher's exact test at 5%). Streams: of the "
@@ -52,7 +52,7 @@ def verdict(title: str, rows: Sequence[Row], published: Sequence[Published], sea
         title: of the table.
         rows: of all tables.
         published: the paper's values.
-        searched: the tasks, as `cells.task_of` has them, on which the protocol was chosen; the others were held out.
+        searched: the tasks, as `cells.task_of` has them, of the searches for the closest protocol; none where they are not there.
     """
     columns = Columns()
     said: dict[str, list[tuple[str, str]]] = {SEARCHED: [], HELD_OUT: []}
@@ -76,12 +76,17 @@ def verdict(title: str, rows: Sequence[Row], published: Sequence[Published], sea
             columns.add(f"{name}: verdict", text)
         origin = SEARCHED if task_of(some[0]) in searched and some[0].forget_gate == "true" else HELD_OUT
         said[origin].append(both)
-        columns.add("protocol", origin)
+        if searched:
+            columns.add("protocol", origin)
         minutes = sum(int(row.net_steps) for row in some) / 1e8 / 60
         columns.add("minutes", f"{minutes:.1f}" if minutes >= 0.1 else "< 0.1")
         columns.add("alone", f"`{_overrides(some[0])}`")
     protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
-    notes = [f"Protocol: {protocols}.", *(_counts(origin, pairs) for origin, pairs in said.items() if pairs), *_NOTES]
+    notes = [
+        f"Protocol: {protocols}.",
+        *(_counts(origin if searched else "", pairs) for origin, pairs in said.items() if pairs),
+        *_NOTES,
+    ]
     if any(value.verified != "true" for value in published):
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
     return Table(title, columns.header, columns.lines, tuple(notes), ("minutes", "alone"))
@@ -123,7 +128,8 @@ def peepholes(title: str, rows: Sequence[Row], published: Sequence[Published]) -
         columns.add("rate ratio (95%)", "" if nothing else f"{factor(result.ratio)} ({factor(low)}–{factor(high)})")
         columns.add("p (log-rank)", "" if nothing else p_text(result.p_value))
         columns.add("here: peepholes are", "nothing is solved" if nothing else here)
-        columns.add("verdict", "as printed" if paper == here and not nothing else "open" if nothing else "otherwise")
+        differs = "only here" if paper == NO_DIFFERENCE else "otherwise"  # the paper's ten nets may have been too few to show it
+        columns.add("verdict", "open" if nothing else "as printed" if paper == here else differs)
     return Table(title, columns.header, columns.lines, (_NETS_NOTE,))
 
 
@@ -132,7 +138,7 @@ def _counts(origin: str, said: Sequence[tuple[str, str]]) -> str:
         f"{name}: " + ", ".join(f"{column.count(text)} {text}" for text in sorted(set(column)))
         for name, column in zip(("solved", "streams"), zip(*said, strict=True), strict=True)
     ]
-    return f"Of the {len(said)} conditions {_ORIGINS[origin]} – {'; '.join(texts)}."
+    return f"Of the {len(said)} conditions {_ORIGINS.get(origin, 'of the paper')} – {'; '.join(texts)}."
 
 
 def _mean(ours: Summary) -> str:
