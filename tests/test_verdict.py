@@ -68,7 +68,7 @@ def test_two_nets_of_the_paper_are_compared(
 
 def test_where_peepholes_are_better_is_set_beside_where_the_paper_says_so(published: list[Published]):
     slow, fast = range(140, 180, 4), range(40, 50)
-    for with_peepholes, here, said in ((fast, "better", "otherwise"), (slow, "no difference", "as printed")):
+    for with_peepholes, here, said in ((fast, "better", "only here"), (slow, "no difference", "as printed")):
         [line] = peepholes("T", rows("false", *slow) + rows("true", *with_peepholes), published).lines
         assert line[-2:] == (here, said)
     [line] = peepholes("T", rows("false", *slow, status="unsolved") + rows("true", *slow, status="unsolved"), published).lines
