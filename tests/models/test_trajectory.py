@@ -53,7 +53,7 @@ def test_a_state_that_runs_away_overflows_nothing():
 
 
 def first_solved(path: Path) -> list[Row]:
-    solved = [row for row in read_rows(path) if row.status == "solved"]
+    solved = [row for row in read_rows(path) if (row.status, row.model) == ("solved", "peephole_lstm 1")]
     return list({row.condition: row for row in reversed(solved)}.values())
 
 
