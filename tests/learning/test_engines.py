@@ -53,9 +53,9 @@ def network(condition: Condition, weights: torch.Tensor, truncated: bool = False
 def test_the_torch_engine_compiled_does_what_it_does_step_by_step():
     people = population(CONDITIONS + READINGS)
     states = [State.initial(people) for _ in range(2)]
-    assert TorchEngine("cpu").compiled == 0
+    assert [TorchEngine(device).block for device in ("cpu", "cuda")] == [1, 4]
     for engine, state in zip((TorchEngine("cpu"), TorchEngine("cpu", block=2)), states, strict=True):
-        assert engine.on(torch.device("cpu")).compiled == engine.compiled
+        assert engine.on(torch.device("cpu")).block == engine.block
         for steps in (450, 101):  # the last by itself
             engine.run(people, state, steps)
     assert_same(*states, rtol=1e-10, atol=1e-13)

@@ -57,8 +57,7 @@ class BPTTModule(PopulationModule):
         self.training_size, self.solved, self.error = StreamSize(), SolvedFraction(), RootMeanSquareError()
         self._kind = [_kind(population.condition_of(r)) for r in range(len(population))]
         self._elsewhere: list[StoredNet] = []  # of a checkpoint, not of this run
-        # What the optimiser keeps of each parameter: of replicas from a checkpoint or another process.
-        self._optimizer_state: dict[int, list[dict[str, Any]]] = {}
+        self._optimizer_state: dict[int, list[dict[str, Any]]] = {}  # of a checkpoint, by replica and parameter
         self._due: list[int] = []  # the nets of the present update
         self._began, self._forward = 0.0, np.zeros(0)  # when the update began; seconds of each net's forward pass
 

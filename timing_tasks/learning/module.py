@@ -41,7 +41,7 @@ class PopulationModule(L.LightningModule):
             among them by the net-steps that they take in it.
         net_steps_per_second: lately, over all replicas.
         own: the positions of those that this process trains, by default all; set before the fit begins.
-        is_told: whether rank 0 has just heard of the replicas of all processes, or there is but one process.
+        is_told: whether rank 0 has just heard how far the replicas of all processes are, as it does about every half second.
         engine: who executes the hot loop, as rows have it.
     """
 

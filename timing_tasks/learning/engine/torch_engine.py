@@ -27,27 +27,26 @@ class TorchEngine:
 
     Args:
         device: where it computes.
-        block: how many steps torch.compile makes one program of, for which it takes about ten seconds a step; 0: none, every
-            operation runs by itself; None: 4, and on a CPU none.
+        block: how many steps torch.compile makes one program of, for which it takes about ten seconds a step; 1: nothing is
+            compiled, every operation runs by itself; None: 4, and on a CPU 1.
     """
 
     name = "torch"
 
     def __init__(self, device: torch.device | str = "cpu", block: int | None = None) -> None:
-        self.device, self._block = torch.device(device), block
-        self.compiled = block if block is not None else 0 if self.device.type == "cpu" else 4
-        self.block = max(1, self.compiled)
+        self.device, self._asked = torch.device(device), block
+        self.block = block if block is not None else 1 if self.device.type == "cpu" else 4
 
     def on(self, device: torch.device) -> TorchEngine:
         """See `Engine.on`."""
-        return TorchEngine(device, self._block)
+        return TorchEngine(device, self._asked)
 
     @torch.no_grad()
     def run(self, population: Population, state: State, net_steps: int) -> None:
         """See `Engine.run`."""
         there = state.to(self.device)
         run = _Run(population, there, self.device)
-        if self.compiled:
+        if self.block > 1:
             for _ in range(net_steps // self.block):
                 _compiled_advance()(run, self.block)
             net_steps %= self.block
@@ -113,8 +112,9 @@ class _Run:
     def advance(self, net_steps: int) -> None:
         for _ in range(net_steps):
             active = self.n.verdict == int(Verdict.RUNNING)  # dynamo takes no enumeration
-            if not _can_skip(active):
-                self._step(active)
+            if _can_skip(active):
+                break
+            self._step(active)
 
     def _length(self) -> Tensor:
         """Steps of the present period."""
