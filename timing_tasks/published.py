@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,17 +127,36 @@ def compare_streams(ours: Summary, paper: Published) -> str:
 def compare_nets(first: Published, second: Published) -> str:
     """Whether the first of two of the paper's nets is `better` or `worse` than the second, or shows `no difference`.
 
-    By the solved fraction, if that differs significantly, else by the training streams.
+    By the solved fraction, if that differs significantly; where it is the same, by the training streams.
     """
-    one, other = first.solved, second.solved
-    if one is None or other is None:
+    if first.solved is None or second.solved is None:
         return NOT_COMPARABLE
-    if stats.fisher_exact([[one, PAPERS_NETS - one], [other, PAPERS_NETS - other]]).pvalue < SIGNIFICANCE:
-        return BETTER if one > other else WORSE
-    if _has_streams(first) and _has_streams(second):
-        p_values = [_welch(*pair) for pair in zip(_as_read(first), _as_read(second), strict=True)]
-        if max(p_values) < SIGNIFICANCE:
-            return BETTER if first.mean < second.mean else WORSE
+    both = _has_streams(first) and _has_streams(second)
+    readings = list(zip(_as_read(first), _as_read(second), strict=True)) if both else []
+    return _better((first.solved, PAPERS_NETS), (second.solved, PAPERS_NETS), readings)
+
+
+def compare_summaries(first: Summary, second: Summary) -> str:
+    """Likewise of two of ours, by the same rule."""
+    both = min(first.solved, second.solved) >= 2
+    readings = [((first.mean, first.deviation, first.solved), (second.mean, second.deviation, second.solved))] if both else []
+    return _better((first.solved, first.nets), (second.solved, second.nets), readings)
+
+
+Streams = tuple[float, float, int]  # of solved nets: mean, standard deviation, how many
+
+
+def _better(first: tuple[int, int], second: tuple[int, int], readings: Sequence[tuple[Streams, Streams]]) -> str:
+    """By the nets solved of all; where as many are solved, by their streams, if they differ however they are read.
+
+    Where fewer are solved, they may be the fastest: their streams say nothing of the others'.
+    """
+    table = [[solved, nets - solved] for solved, nets in (first, second)]
+    share, other = (solved / nets for solved, nets in (first, second))
+    if stats.fisher_exact(table).pvalue < SIGNIFICANCE:
+        return BETTER if share > other else WORSE
+    if share == other and readings and max(_welch(*pair) for pair in readings) < SIGNIFICANCE:
+        return BETTER if readings[0][0][0] < readings[0][1][0] else WORSE
     return NO_DIFFERENCE
 
 
@@ -144,11 +164,11 @@ def _has_streams(paper: Published) -> bool:
     return paper.solved is not None and paper.solved >= 2 and not math.isnan(paper.mean + paper.deviation)
 
 
-def _as_read(paper: Published) -> list[tuple[float, float, int]]:
+def _as_read(paper: Published) -> list[Streams]:
     """Mean, standard deviation and nets, the paper's ± read as a sample's deviation and as a mean's."""
     nets = paper.solved or 0
     return [(paper.mean, deviation, nets) for deviation in (paper.deviation, paper.deviation * math.sqrt(nets))]
 
 
-def _welch(one: tuple[float, float, int], other: tuple[float, float, int]) -> float:
+def _welch(one: Streams, other: Streams) -> float:
     return float(stats.ttest_ind_from_stats(*one, *other, equal_var=False).pvalue)

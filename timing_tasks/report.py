@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from rich.console import Console
 
-from timing_tasks import experiment
+from timing_tasks import app, experiment
 from timing_tasks.condition import Condition
 from timing_tasks.config import experiment as checked
 from timing_tasks.errors import ConfigurationError, ResultsError
@@ -18,7 +18,7 @@ from timing_tasks.results import write_whole
 from timing_tasks.rows import Row, read_rows
 from timing_tasks.seconds import read_seconds
 from timing_tasks.tables import Table, markdown, show
-from timing_tasks.tables.cells import task_of, title_of
+from timing_tasks.tables.cells import TASK_COLUMNS, title_of
 from timing_tasks.tables.comparison import comparison
 from timing_tasks.tables.horizon import horizon
 from timing_tasks.tables.pairs import initial_states, test_time, variants
@@ -129,7 +129,8 @@ def verdicts(results: Path, published: Path) -> list[Table]:
         raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
     values = read_published(published)
     rows.sort(key=lambda row: next((place for place, value in enumerate(values) if value.is_of(row)), len(values)))
-    searched = {task_of(row) for name in SEARCHES for path in (results / name).glob("*/runs.csv") for row in read_rows(path)}
+    conditions = [condition for name in SEARCHES for condition in checked(app.compose(name, [])).conditions]
+    searched = {tuple(condition.columns[name] for name in TASK_COLUMNS) for condition in conditions}
     return [verdict("The verdict", rows, values, searched), peepholes("Are peepholes better?", rows, values)]
 
 

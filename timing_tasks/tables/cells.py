@@ -11,6 +11,7 @@ from timing_tasks.rows import Row
 from timing_tasks.statistics import Summary
 from timing_tasks.tasks.task import USUAL_TOLERANCE
 
+TASK_COLUMNS = ("task", "interval", "offsets", "waveform", "tolerance")
 PAPERS_MODEL = str(PEEPHOLE_LSTM)
 
 
@@ -94,7 +95,7 @@ def thousands(streams: float) -> str:
 
 def task_of(row: Row) -> tuple[str, ...]:
     """What rows of one task have in common."""
-    return row.task, row.interval, row.offsets, row.waveform, row.tolerance
+    return tuple(getattr(row, column) for column in TASK_COLUMNS)
 
 
 def identify(columns: Columns, row: Row, rows: Sequence[Row], with_net: bool = True) -> None:
