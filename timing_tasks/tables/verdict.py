@@ -37,7 +37,7 @@ _NOTES = (
     "net-steps a second.",
 )
 _NETS_NOTE = (
-    "There and here by the same rule: by the nets solved (Fisher's exact test); where as many are solved, by their streams (Welch's "
+    "There and here by one rule: by the nets solved (Fisher's exact test); where as many are solved, by their streams (Welch's "
     "test, the paper's ± read as above), at 5%. Beside it, for our nets, what uses more of the rows: the rate ratio, how many "
     "times as often an unsolved peephole net gets solved as one without (Peto's estimate), and p of the log-rank test. Only here: "
     "the paper's ten nets show no difference, and may have been too few to show it."
