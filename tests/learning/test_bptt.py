@@ -131,12 +131,14 @@ def test_a_net_that_does_not_stay_finite_has_diverged():
 
 def test_each_net_is_clipped_by_itself():
     some = module([CONDITIONS[0]], [(0, 0), (0, 1)])
-    some._due = [0, 1]
-    for index, size in ((0, 1.0), (1, 1e-7)):
-        for parameter in some._learned[index]:
-            parameter.grad = torch.full_like(parameter, size)
-    some.configure_gradient_clipping(None)
-    norms = [torch.cat([p.grad.flatten() for p in some._learned[index]]).norm().item() for index in (0, 1)]  # type: ignore[union-attr]
+    some.configure_optimizers()
+    (stack,) = some.nets._stacks
+    assert some.nets.make_due(lambda index: 0) == stack.members == [0, 1]
+    for parameter in stack.learned:
+        parameter.grad = torch.full_like(parameter, 1e-7)
+        parameter.grad[0] = 1.0
+    assert some.nets.clip() == []
+    norms = torch.cat([parameter.grad.flatten(1) for parameter in stack.learned], dim=1).norm(dim=1).tolist()
     assert norms[0] == pytest.approx(1e-4)
     assert norms[1] == pytest.approx(1e-7 * 19**0.5)
 

@@ -12,7 +12,8 @@ from timing_tasks.errors import ConfigurationError
 from timing_tasks.model import Model
 from timing_tasks.models.initial_noise import initial_noise
 from timing_tasks.models.initial_state import Learned
-from timing_tasks.models.nets import create, side_by_side
+from timing_tasks.models.nets import create
+from timing_tasks.models.stack import Stack, joined, side_by_side
 from timing_tasks.models.timing_network import initial_weights
 from timing_tasks.models.trajectory import trajectory
 from timing_tasks.recipe import BPTT
@@ -58,21 +59,26 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda c: str(c.model))
 def test_nets_side_by_side_give_what_each_gives_alone(kind: Condition):
-    nets = [create(kind, 1, replica) for replica in range(3)]
+    nets = [create(kind, 1, replica) for replica in range(6)]
     for net in nets:
         if isinstance(net.initial_state, Learned):
             for value in net.initial_state.state:
                 nn.init.normal_(value)
-    joint = side_by_side(nets, X)
+    parts = (range(1, 6), range(1))  # two stacks, of which only some nets are asked
+    stacks = [Stack(nets[0], part, [[p.detach() for p in nets[i].parameters()] for i in part]) for part in parts]
+    parameters, rows = joined(stacks)
+    asked = [4, 0, 2]
+    joint = side_by_side(nets[0], parameters, [rows[i] for i in asked], X)
     joint.square().sum().backward()
-    gradients = [[p.grad.clone() for p in net.parameters()] for net in nets]
-    for net, own, z, expected in zip(nets, X, joint, gradients, strict=True):
-        net.zero_grad()
-        alone = net(own)
+    for i, own, z in zip(asked, X, joint, strict=True):
+        alone = nets[i](own)
         torch.testing.assert_close(alone, z)
         alone.square().sum().backward()
-        for parameter, gradient in zip(net.parameters(), expected, strict=True):
-            torch.testing.assert_close(parameter.grad, gradient)
+    for stack in stacks:
+        for row, i in enumerate(stack.members):
+            for parameter, stacked in zip(nets[i].parameters(), stack.parameters.values(), strict=True):
+                expected = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                torch.testing.assert_close(stacked.grad[row], expected)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda c: str(c.model))

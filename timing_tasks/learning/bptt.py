@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,18 +9,16 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from timing_tasks.condition import Condition
 from timing_tasks.data import Batch, TimingDataModule, batch_of, padded_length
-from timing_tasks.learning import optimizers
 from timing_tasks.learning.engine import Population, Verdict
 from timing_tasks.learning.metrics import RootMeanSquareError, SolvedFraction, StreamSize
 from timing_tasks.learning.module import PopulationModule
 from timing_tasks.learning.progress import Counters, StoredNet, packed, unpacked
+from timing_tasks.learning.stacks import Stacks
 from timing_tasks.learning.trial import GROWTH, examine, judged, losses_of
 from timing_tasks.models.initial_noise import initial_noise
-from timing_tasks.models.nets import Net, create, side_by_side
 from timing_tasks.recipe import BPTT
 from timing_tasks.tasks import Stream
 
@@ -31,18 +28,13 @@ class BPTTModule(PopulationModule):
 
     One `training_step` makes one update of every running net, from the gradient of its loss over a mini-batch of its own
     training streams; then a test with frozen weights follows. The losses of the nets are summed, so that each net gets the
-    gradient of its own, and every net has parameters of its own: under an optimiser that treats each parameter by itself, as
-    those of torch.optim do (LBFGS aside), no net influences another. A finished net has no loss and so no gradient: torch's
-    optimisers pass it over, and its weights never move again.
+    gradient of its own, and the optimiser treats each number by itself (`optimizers.check`), so that no net influences another.
 
     Nets that have had fewer updates than others, because they joined a run that had begun, go first until all are level.
 
     Args:
         population: the replicas, all of conditions with the recipe `bptt`.
         data: where their streams come from.
-
-    Attributes:
-        nets: of the replicas.
     """
 
     engine_name = "torch"
@@ -52,12 +44,9 @@ class BPTTModule(PopulationModule):
         self.strict_loading = False  # checkpoints hold the nets by replica
         self.data = data
         self.state: Counters = Counters.blank(len(population))
-        self.nets: list[Net] = []
-        self._learned: list[list[nn.Parameter]] = []  # what each net learns
+        self.nets = Stacks(population)
         self.training_size, self.solved, self.error = StreamSize(), SolvedFraction(), RootMeanSquareError()
-        self._kind = [_kind(population.condition_of(r)) for r in range(len(population))]
         self._elsewhere: list[StoredNet] = []  # of a checkpoint, not of this run
-        self._optimizer_state: dict[int, list[dict[str, Any]]] = {}  # of a checkpoint, by replica and parameter
         self._due: list[int] = []  # the nets of the present update
         self._began, self._forward = 0.0, np.zeros(0)  # when the update began; seconds of each net's forward pass
 
@@ -66,11 +55,7 @@ class BPTTModule(PopulationModule):
         super().configure_model()
         for metric in (self.training_size, self.solved, self.error):
             metric.reset()
-        if not self.nets:
-            people = self.population
-            keys = [(people.condition_of(r), int(people.seed[r]), int(people.replica[r])) for r in range(len(people))]
-            self.nets = [create(*key) for key in keys]
-            self._learned = [[p for p in net.parameters() if p.requires_grad] for net in self.nets]
+        self.nets.create()
 
     def recipe(self, index: int) -> BPTT:
         """The recipe of the replica at an index."""
@@ -78,32 +63,25 @@ class BPTTModule(PopulationModule):
 
     def weights(self, index: int) -> np.ndarray:
         """See `PopulationModule.weights`."""
-        return self.nets[index].vector()
+        return self.nets.net(index).vector()
 
     def outputs(self, index: int, stream: Stream) -> np.ndarray:
         """See `PopulationModule.outputs`."""
         with torch.no_grad():
-            outputs: np.ndarray = self.nets[index](torch.from_numpy(stream.inputs).reshape(1, -1, 1))[0].numpy()
+            outputs: np.ndarray = self.nets.net(index)(torch.from_numpy(stream.inputs).reshape(1, -1, 1))[0].numpy()
         return outputs
 
     def configure_optimizers(self) -> Any:
-        """One optimiser with a parameter group for each condition; the scheduler is where the nets that go first are.
-
-        It also has the nets of other processes, whose state it keeps for checkpoints; without gradients it never moves them.
-        """
-        groups = self._by_condition(np.flatnonzero(self.state.verdict.numpy() == Verdict.RUNNING).tolist())
-        if not groups:
+        """One optimiser for the running nets of this process; its scheduler is where those that go first are."""
+        running = self.running()
+        if not running:
             return None
-        parameters = [[p for index in group for p in self._learned[index]] for group in groups]
-        optimizer, scheduler = optimizers.create([self.recipe(group[0]) for group in groups], parameters)
-        for index, states in self._optimizer_state.items():
-            for parameter, state in zip(self._learned[index], states, strict=True):
-                optimizer.state[parameter] = state
+        optimizer, scheduler = self.nets.stack_up(running, self._updates)
         if scheduler is None:
             return optimizer
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch expects a step of the optimiser before each of the scheduler
-            for _ in range(min(map(self._updates, self.running()), default=0)):
+            for _ in range(min(map(self._updates, running))):
                 scheduler.step()
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -111,9 +89,7 @@ class BPTTModule(PopulationModule):
         """The sum of the losses of the nets whose turn it is: 0 where only other processes still have some."""
         self._began = time.perf_counter()
         self._forward = np.zeros(len(self.population))
-        running = self.running()
-        fewest = min(map(self._updates, running), default=0)
-        self._due = [index for index in running if self._updates(index) == fewest]
+        self._due = self.nets.make_due(self._updates)
         nothing = torch.zeros((), dtype=torch.float64, requires_grad=True)
         return torch.stack([nothing, *(losses.sum() for losses in self._losses())]).sum()
 
@@ -147,17 +123,15 @@ class BPTTModule(PopulationModule):
 
     def _run(self, asked: Mapping[int, tuple[Stream, ...]], training: bool) -> Iterator[tuple[list[int], Batch, Tensor, float]]:
         """The nets with batches that have a shape in common, group by group: nets, batch, outputs (R, N, T), tolerance."""
-        groups: dict[tuple[object, ...], list[int]] = {}
-        for index, streams in asked.items():
-            groups.setdefault((*self._kind[index], len(streams), padded_length(streams)), []).append(index)
-        for (tolerance, *_, steps), nets in groups.items():
+        shapes = {i: (self.population.condition_of(i).task.tolerance, len(some), padded_length(some)) for i, some in asked.items()}
+        for nets in self.nets.groups(shapes):
             start = time.perf_counter()
-            batch = batch_of([asked[index] for index in nets], cast(int, steps))
-            noise = self._noise(nets) if training else None
-            outputs = side_by_side([self.nets[index] for index in nets], batch.inputs, noise)
+            tolerance, _, steps = shapes[nets[0]]
+            batch = batch_of([asked[index] for index in nets], steps)
+            outputs = self.nets.side_by_side(nets, batch.inputs, self._noise(nets) if training else None)
             cost = (time.perf_counter() - start) / len(nets)
             (self._forward if training else self.seconds.numpy())[nets] += cost
-            yield nets, batch, outputs, cast(float, tolerance)
+            yield nets, batch, outputs, tolerance
 
     def _noise(self, nets: list[int]) -> Tensor | None:
         """On the initial states in training, of nets that all have it or all have none."""
@@ -171,20 +145,7 @@ class BPTTModule(PopulationModule):
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Each net's gradient by itself; a net whose gradient is not finite has diverged."""
-        if not self._due:
-            return
-        owners = [(index, p) for index in self._due for p in self._learned[index] if p.grad is not None]
-        gradients = [cast(Tensor, p.grad) for _, p in owners]
-        place = {index: k for k, index in enumerate(self._due)}
-        squares = np.square(torch.stack(torch._foreach_norm(gradients)).numpy())
-        norms = np.sqrt(np.bincount([place[index] for index, _ in owners], weights=squares, minlength=len(place)))
-        clips = np.array([math.inf if self.recipe(index).clip is None else self.recipe(index).clip for index in self._due])
-        scales = np.where(norms > clips, clips / np.maximum(norms, 1e-300), 1.0)
-        torch._foreach_mul_(gradients, [float(scales[place[index]]) for index, _ in owners])
-        for index in (index for index in self._due if not np.isfinite(norms[place[index]])):
-            self.state.verdict[index] = Verdict.DIVERGED
-            for parameter in self._learned[index]:
-                parameter.grad = None
+        self.state.verdict.numpy()[self.nets.clip()] = Verdict.DIVERGED
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
         """The update, then the tests and verdicts."""
@@ -193,10 +154,12 @@ class BPTTModule(PopulationModule):
         if not self._due:
             self.net_steps_per_second = 0.0
             return
+        self.nets.updated()
         tests_from = time.perf_counter()
         share = self._forward / max(float(self._forward.sum()), 1e-12)  # of the backward pass and the update, too
         self.seconds += torch.from_numpy(share * (tests_from - self._began))
         self._after_update()
+        self.nets.let_go([index for index in self._due if self.state.verdict[index] != Verdict.RUNNING])
         seconds = time.perf_counter() - self._began
         self.net_steps_per_second = (int(self.state.net_steps.sum()) - before) / seconds
         self.trainer.should_stop = self.is_finished
@@ -236,12 +199,6 @@ class BPTTModule(PopulationModule):
     def _updates(self, index: int) -> int:
         return int(self.state.training_streams[index]) // self.recipe(index).streams
 
-    def _by_condition(self, indices: Sequence[int]) -> list[list[int]]:
-        groups: dict[int, list[int]] = {}
-        for index in indices:
-            groups.setdefault(int(self.population.condition[index]), []).append(index)
-        return list(groups.values())
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the nets by replica, with what the optimiser keeps of each; the scheduler follows from the updates."""
         nets = self._stored(range(len(self.population))) + self._elsewhere
@@ -254,7 +211,6 @@ class BPTTModule(PopulationModule):
         for index, name in enumerate(self.names()):
             if (net := nets.pop(name, None)) is not None:
                 self._take(index, net)
-                self._optimizer_state[index] = net.optimizer
         self._elsewhere = list(nets.values())
 
     def part(self, rows: Sequence[int]) -> dict[str, Any]:
@@ -263,37 +219,18 @@ class BPTTModule(PopulationModule):
 
     def put_part(self, rows: Sequence[int], part: dict[str, Any]) -> None:
         """See `PopulationModule.put_part`."""
-        optimizer = self._optimizer()
         for index, net in zip(rows, map(StoredNet.of_tree, unpacked(part)), strict=True):
             self._take(index, net)
-            for parameter, state in zip(self._learned[index], net.optimizer, strict=True):
-                optimizer.state[parameter] = state
 
     def _stored(self, rows: Sequence[int]) -> list[StoredNet]:
-        names, optimizer = self.names(), self._optimizer()
+        names, nets = self.names(), self.nets
         return [
-            StoredNet(
-                names[index],
-                [parameter.detach() for parameter in self.nets[index].parameters()],
-                [dict(optimizer.state[parameter]) for parameter in self._learned[index]],
-                self.state.row(index),
-                float(self.seconds[index]),
-            )
+            StoredNet(names[index], nets.values(index), nets.kept(index), self.state.row(index), float(self.seconds[index]))
             for index in rows
         ]
 
     def _take(self, index: int, net: StoredNet) -> None:
-        with torch.no_grad():
-            for parameter, stored in zip(self.nets[index].parameters(), net.parameters, strict=True):
-                parameter.copy_(stored)
+        """A net that is at rest in this process: one of a checkpoint, or of another process."""
+        self.nets.put(index, net.parameters, net.optimizer)
         self.state.put_row(index, net.counters)
         self.seconds[index] = net.seconds
-
-    def _optimizer(self) -> torch.optim.Optimizer:
-        return cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False))
-
-
-def _kind(condition: Condition) -> tuple[object, ...]:
-    """What nets that can run side by side have in common; the tolerance goes first."""
-    recipe, noise = cast(BPTT, condition.recipe), condition.initial_noise
-    return condition.task.tolerance, condition.output_activation, condition.peepholes, str(condition.model), recipe.truncated, noise

@@ -42,13 +42,36 @@ def create(recipes: Sequence[BPTT], parameters: Sequence[Sequence[nn.Parameter]]
 
 
 def check(recipes: Sequence[BPTT]) -> None:
-    """Raise ConfigurationError unless the optimiser and the scheduler of some conditions can be made."""
-    create(recipes, [[nn.Parameter(torch.zeros(1, dtype=torch.float64))] for _ in recipes])
+    """Raise ConfigurationError unless the optimiser and scheduler of some conditions can be made, and keep their nets apart.
+
+    Nets share parameters, a row for each (`models.stack`), so that every number has to be treated by itself.
+    """
+    ends = []
+    for others in (0.0, 1.0):  # the gradients of the other rows
+        parameters = [nn.Parameter(torch.zeros(2, 3, dtype=torch.float64)) for _ in recipes]
+        optimizer, _ = create(recipes, [[parameter] for parameter in parameters])
+        for parameter in parameters:
+            parameter.grad = torch.tensor([[1.0], [others]], dtype=torch.float64).expand(2, 3).contiguous()
+        try:
+            optimizer.step()
+        except Exception as error:  # whatever the class says
+            raise ConfigurationError("recipe.optimizer", _name(recipes), f"cannot make a step ({_line(error)})") from None
+        ends.append(torch.stack([parameter.detach()[0] for parameter in parameters]))
+    if not torch.equal(*ends):
+        raise ConfigurationError("recipe.optimizer", _name(recipes), "one that treats every number by itself, as Adam does")
+
+
+def _name(recipes: Sequence[BPTT]) -> str:
+    return str(recipes[0].optimizer["_target_"])
+
+
+def _line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _made(key: str, config: Any, argument: object) -> object:
     try:
         return instantiate({**config, "_partial_": True})(argument)
     except Exception as error:  # whatever Hydra or the class says
-        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        reason = _line(error.__cause__ or error)
         raise ConfigurationError(f"recipe.{key}", dict(config), f"cannot be made ({reason})") from None

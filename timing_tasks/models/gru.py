@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
-def run(layers: Sequence[nn.GRU], x: Tensor, h: Tensor) -> Tensor:
+def run(parameters: Mapping[str, Tensor], x: Tensor, h: Tensor) -> Tensor:
     """The outputs of R layers, each a single one with `batch_first`, for inputs of their own.
 
     Args:
-        layers: R of them.
+        parameters: of a net's `layer`, by their names in it, each with a leading axis of R.
         x: (R, N, T, I).
         h: before the first step, (R, N, H).
 
     Returns:
         h of every step, (R, N, T, H).
     """
-
-    def stacked(name: str) -> Tensor:
-        return torch.stack([getattr(layer, name) for layer in layers])
-
-    weight_ih, weight_hh = stacked("weight_ih_l0").transpose(1, 2), stacked("weight_hh_l0").transpose(1, 2)  # (R, I or H, 3H)
-    bias_ih, bias_hh = stacked("bias_ih_l0").unsqueeze(1), stacked("bias_hh_l0").unsqueeze(1)  # (R, 1, 3H), rows r, z, n
+    weight_ih, weight_hh, bias_ih, bias_hh = (
+        parameters[f"layer.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    weight_ih, weight_hh = weight_ih.transpose(1, 2), weight_hh.transpose(1, 2)  # (R, I or H, 3H)
+    bias_ih, bias_hh = bias_ih.unsqueeze(1), bias_hh.unsqueeze(1)  # (R, 1, 3H), rows r, z, n
     net_x = torch.baddbmm(bias_ih, x.flatten(1, 2), weight_ih).reshape(*x.shape[:3], -1)  # (R, N, T, 3H)
     outputs = []
     for step in net_x.unbind(2):

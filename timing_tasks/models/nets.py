@@ -1,9 +1,8 @@
-"""The nets of a condition: a layer, the state that it starts from, one output unit; and many of them in one pass."""
+"""The nets of a condition: a layer, the state that it starts from, one output unit."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,10 +11,8 @@ from torch import Tensor, nn
 from timing_tasks.condition import Condition
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.model import Model
-from timing_tasks.models import gru, native_recurrence, recurrence
 from timing_tasks.models.initial_state import InitialState, Learned, Zero
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
-from timing_tasks.models.recurrence import Weights
 from timing_tasks.models.weights import flattened, set_initial_weights
 
 _PROBE = (2, 5, 1)  # batch, time, features
@@ -50,7 +47,7 @@ class Net(nn.Module):
             if noise is not None:
                 states = tuple(state + n for state, n in zip(states, noise.unsqueeze(1), strict=True))
             hidden, _ = self.layer(x, states if len(states) > 1 else states[0])
-        return _squash(self.output(hidden).squeeze(-1), self.output_activation)
+        return squash(self.output(hidden).squeeze(-1), self.output_activation)
 
     def vector(self) -> np.ndarray:
         """All weights, float64: those of a PeepholeLSTM in the order of WEIGHT_NAMES, others as `parameters()` has them."""
@@ -79,61 +76,9 @@ def create(condition: Condition, seed: int, replica: int) -> Net:
     return net
 
 
-def side_by_side(nets: Sequence[Net], x: Tensor, noise: Tensor | None = None) -> Tensor:
-    """The outputs of several nets of one condition, each for inputs of its own; no net sees anything of another.
-
-    LSTM cells and GRUs run in one pass over the axis of the nets, other layers one after the other.
-
-    Args:
-        nets: R of them.
-        x: (R, N, T, 1).
-        noise: see `Net.forward`, with a leading axis of R.
-
-    Returns:
-        z, (R, N, T).
-    """
-    first = nets[0]
-    if not isinstance(first.layer, (PeepholeLSTM, nn.LSTM, nn.GRU)) or first.initial_state is None:
-        return torch.stack(
-            [net(own, None if noise is None else noise[r]) for r, (net, own) in enumerate(zip(nets, x, strict=True))]
-        )
-    values = [net.initial_state.values() for net in nets if net.initial_state is not None]
-    h, *rest = (torch.stack(some).unsqueeze(2).expand(-1, -1, x.size(1), -1) for some in zip(*values, strict=True))  # (R, 1, N, H)
-    if noise is not None:
-        h, *rest = (state + noise[:, k : k + 1] for k, state in enumerate((h, *rest)))
-    hidden = _grus(nets, x, h) if isinstance(first.layer, nn.GRU) else _cells(nets, x, h, *rest)  # (R, N, T, H)
-    rows = torch.stack([net.output.weight for net in nets]).unsqueeze(1)  # (R, 1, 1, H)
-    z = (hidden * rows).sum(-1) + torch.stack([net.output.bias for net in nets]).unsqueeze(1)  # (R, N, T)
-    return _squash(z, first.output_activation)
-
-
-def _grus(nets: Sequence[Net], x: Tensor, h: Tensor) -> Tensor:
-    """What the layers of the nets give, (R, N, T, H); h (R, 1, N, H)."""
-    layers = [net.layer for net in nets]
-    return gru.run(layers, x, h.squeeze(1))  # type: ignore[arg-type]
-
-
-def _cells(nets: Sequence[Net], x: Tensor, h: Tensor, c: Tensor) -> Tensor:
-    """What the layers of the nets give, (R, N, T, H); h and c (R, 1, N, H)."""
-    layer = nets[0].layer
-    weights = Weights(*(None if w[0] is None else torch.stack(w) for w in zip(*map(_weights, nets), strict=True)))  # type: ignore[arg-type]
-    peephole = layer if isinstance(layer, PeepholeLSTM) else None
-    activation, truncated = (peephole.activation, peephole.truncated) if peephole else ("tanh", False)
-    run = native_recurrence.run if native_recurrence.serves(x, weights) else recurrence.run
-    return run(x, h, c, weights, activation, truncated, batch_first=True)[0]
-
-
-def _squash(z: Tensor, output_activation: str) -> Tensor:
+def squash(z: Tensor, output_activation: str) -> Tensor:
+    """Z behind the activation of the output unit."""
     return torch.sigmoid(z) if output_activation == "sigmoid" else z
-
-
-def _weights(net: Net) -> tuple[Tensor | None, ...]:
-    """Those of a layer of LSTM cells, in the order of `Weights`."""
-    layer = net.layer
-    if isinstance(layer, PeepholeLSTM):
-        return layer.weight_ih, layer.weight_hh, layer.bias, layer.weight_peephole
-    named = dict(layer.named_parameters())
-    return named["weight_ih_l0"], named["weight_hh_l0"], named["bias_ih_l0"] + named["bias_hh_l0"], None
 
 
 def _layer(model: Model, condition: Condition) -> tuple[nn.Module, int]:
