@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import lightning as L
 import numpy as np
@@ -13,8 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from timing_tasks.learning.engine.population import Population
-from timing_tasks.tasks import Purpose, Stream, Task, stream
-from timing_tasks.tasks.philox import philox4x32
+from timing_tasks.tasks import Purpose, Stream, stream
+from timing_tasks.tasks.streams import offsets, stream_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,15 @@ class Batch:
     targets: Tensor
     has_target: Tensor
     period: Tensor
+
+
+class Asked(NamedTuple):
+    """A stream: of which replica, with which `number` and as which `test` (see `tasks.stream`), how many periods of it."""
+
+    replica: int
+    number: int
+    test: int
+    periods: int
 
 
 class _Endless(IterableDataset[Population]):
@@ -56,6 +66,10 @@ class TimingDataModule(L.LightningDataModule):
     def __init__(self, population: Population) -> None:
         super().__init__()
         self.population = population
+        tasks = {condition.task: None for condition in population.conditions}
+        self._tasks = list(tasks)
+        number = {task: place for place, task in enumerate(tasks)}
+        self._task = [number[population.condition_of(index).task] for index in range(len(population))]
 
     def train_dataloader(self) -> DataLoader[Population]:
         """The population, without end: the module says when it is done."""
@@ -86,50 +100,24 @@ class TimingDataModule(L.LightningDataModule):
         x, d, mask = (torch.from_numpy(array).reshape(1, -1, 1) for array in (shown.inputs, shown.targets, shown.has_target))
         return x, d, mask
 
-    def training_streams(self, index: int, first: int, count: int, periods: int) -> tuple[Stream, ...]:
-        """Training streams of a replica, `count` from the number `first` on, of `periods` periods each."""
-        task, seed, replica = self._key(index)
-        if task.name == "nmsd" and task.is_random:
-            alone = [_known_stream(replace(task, offsets=(offset,)), Purpose.TRAINING, 0, 1) for offset in task.offsets]
-            return tuple(alone[choice] for choice in _nmsd_choices(len(task.offsets), seed, replica, first, count))
-        return tuple(_stream(task, seed, replica, first + k, Purpose.TRAINING, 0, periods) for k in range(count))
-
-    def test_stream(self, index: int, number: int, test: int, periods: int) -> Stream:
-        """The first periods of a test stream of a replica; for `number` and `test` see `stream`."""
-        return _stream(*self._key(index), number, Purpose.TEST, test, periods)
-
-    def _key(self, index: int) -> tuple[Task, int, int]:
-        people = self.population
-        return people.condition_of(index).task, int(people.seed[index]), int(people.replica[index])
-
-
-_SHORT = 2  # periods; longer streams are too large to keep
+    def streams(self, asked: Sequence[Asked], purpose: Purpose) -> list[Stream]:
+        """Many streams at once, as `tasks.stream` gives each."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for place, one in enumerate(asked):
+            groups.setdefault((self._task[one.replica], one.periods), []).append(place)
+        people, found = self.population, dict[int, Stream]()
+        for (number_of_task, periods), places in groups.items():
+            task = self._tasks[number_of_task]
+            index, number, test = np.array([asked[place][:3] for place in places]).T
+            drawn = offsets(task, people.seed[index], people.replica[index], purpose, number, test, periods).tolist()
+            make = stream_of if task.is_random and periods > _SHORT else _known_stream
+            alike = {some: make(task, some) for some in set(map(tuple, drawn))}
+            found |= {place: alike[tuple(some)] for place, some in zip(places, drawn, strict=True)}
+        return [found[place] for place in range(len(asked))]
 
 
-@functools.lru_cache(maxsize=256)
-def _known_stream(task: Task, purpose: Purpose, test: int, periods: int) -> Stream:
-    return stream(task, 0, 0, 0, purpose, test, periods)
-
-
-def _stream(task: Task, seed: int, replica: int, number: int, purpose: Purpose, test: int, periods: int) -> Stream:
-    """As `stream`; those of which there is only one are made once."""
-    if not task.is_random or (task.name == "nmsd" and purpose == Purpose.TEST):
-        return _known_stream(task, purpose, test if task.name == "nmsd" else 0, periods)
-    make = _short_stream if periods <= _SHORT else stream
-    return make(task, seed, replica, number, purpose, test, periods)
-
-
-_short_stream = functools.lru_cache(maxsize=8192)(stream)  # what nets of several kinds see one after the other
-
-
-@functools.lru_cache(maxsize=4096)
-def _nmsd_choices(offsets: int, seed: int, replica: int, first: int, count: int) -> tuple[int, ...]:
-    """Which offsets the training streams of nmsd have, as `tasks.offsets` draws them: alike for all intervals and nets."""
-    draw = first + np.arange(count)
-    zero = np.zeros_like(draw)
-    words = philox4x32((draw // 4, zero, zero, zero + Purpose.TRAINING), (zero + seed, zero + replica))
-    choices: list[int] = ((np.choose(draw % 4, words) * offsets) >> 32).tolist()
-    return tuple(choices)
+_SHORT = 2  # periods; random streams that are longer are too many to keep
+_known_stream = functools.lru_cache(maxsize=1024)(stream_of)
 
 
 def padded_length(streams: Sequence[Stream]) -> int:
@@ -142,12 +130,14 @@ def padded_length(streams: Sequence[Stream]) -> int:
 
 def batch_of(streams: Sequence[tuple[Stream, ...]], steps: int) -> Batch:
     """Streams of R nets, N each, as tensors of T = `steps`."""
-    shape = (len(streams), len(streams[0]), steps)
+    known = {id(s): s for row in streams for s in row}  # nets of a condition see few different streams
+    places = dict(zip(known, range(len(known)), strict=True))
+    shape = (len(known), steps)
     inputs, targets = np.zeros(shape), np.zeros(shape)
     has_target, period = np.zeros(shape, dtype=bool), np.full(shape, -1)
-    for r, row in enumerate(streams):
-        for n, s in enumerate(row):
-            here = r, n, slice(len(s.inputs))
-            inputs[here], targets[here], has_target[here], period[here] = s.inputs, s.targets, s.has_target, s.period
-    x, d, mask, of = map(torch.from_numpy, (inputs, targets, has_target, period))
-    return Batch(x.unsqueeze(-1), d, mask, of)
+    for u, s in enumerate(known.values()):
+        here = u, slice(len(s.inputs))
+        inputs[here], targets[here], has_target[here], period[here] = s.inputs, s.targets, s.has_target, s.period
+    of = np.array([[places[id(s)] for s in row] for row in streams])
+    x, d, mask, number = (torch.from_numpy(array[of]) for array in (inputs, targets, has_target, period))
+    return Batch(x.unsqueeze(-1), d, mask, number)

@@ -11,7 +11,7 @@ import torch
 
 from tests.conftest import make_condition
 from timing_tasks.condition import Condition
-from timing_tasks.data import TimingDataModule, batch_of, padded_length
+from timing_tasks.data import Asked, TimingDataModule, batch_of, padded_length
 from timing_tasks.learning.bptt import BPTTModule
 from timing_tasks.learning.engine import Population, Verdict
 from timing_tasks.learning.trial import examine, judged, losses_of
@@ -189,7 +189,10 @@ def test_a_test_ends_with_the_first_wrong_prediction_and_takes_all_its_streams()
                 outputs[30] += 1
             yield [net], batch_of([(s,)], len(s.targets)), outputs.reshape(1, 1, -1), 0.49
 
-    outcomes = examine({0: GTS, 1: GTS}, lambda net, test, periods: stream(GTS, 1, net, 7, Purpose.TEST, test, periods), run)
+    def streams(wanted):
+        return [stream(GTS, 1, net, 7, Purpose.TEST, test, periods) for net, (test, periods) in wanted.items()]
+
+    outcomes = examine({0: GTS, 1: GTS}, streams, run)
     tests = [stream(GTS, 1, 0, 7, Purpose.TEST, test) for test in range(10)]
     assert outcomes[0].solved
     assert (outcomes[0].size, outcomes[0].steps) == (1000, sum(len(s.inputs) for s in tests))
@@ -204,9 +207,9 @@ def test_the_streams_are_those_of_the_plain_function(task: Task):
     people = Population.of([condition(task, output_activation="identity")], [(0, 4)], 9)
     data = TimingDataModule(people)
     periods = min(3, task.training_periods)
-    found = data.training_streams(0, 5, 4, periods)
+    found = data.streams([Asked(0, number, 0, periods) for number in range(5, 9)], Purpose.TRAINING)
     expected = [stream(task, 9, 4, number, periods=periods) for number in range(5, 9)]
-    found += tuple(data.test_stream(0, 6, test, periods) for test in range(task.test_streams))
+    found += data.streams([Asked(0, 6, test, periods) for test in range(task.test_streams)], Purpose.TEST)
     expected += [stream(task, 9, 4, 6, Purpose.TEST, test, periods) for test in range(task.test_streams)]
     for one, other in zip(found, expected, strict=True):
         for name in ("inputs", "targets", "has_target", "period"):

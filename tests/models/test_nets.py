@@ -75,10 +75,10 @@ def test_nets_side_by_side_give_what_each_gives_alone(kind: Condition):
         torch.testing.assert_close(alone, z)
         alone.square().sum().backward()
     for stack in stacks:
-        for row, i in enumerate(stack.members):
+        for place, i in enumerate(stack.members):
             for parameter, stacked in zip(nets[i].parameters(), stack.parameters.values(), strict=True):
                 expected = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                torch.testing.assert_close(stacked.grad[row], expected)
+                torch.testing.assert_close(stacked.grad[place], expected)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda c: str(c.model))

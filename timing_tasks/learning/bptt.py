@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timing_tasks.data import Batch, TimingDataModule, batch_of, padded_length
+from timing_tasks.data import Asked, Batch, TimingDataModule, batch_of, padded_length
 from timing_tasks.learning.engine import Population, Verdict
 from timing_tasks.learning.metrics import RootMeanSquareError, SolvedFraction, StreamSize
 from timing_tasks.learning.module import PopulationModule
@@ -20,7 +21,7 @@ from timing_tasks.learning.stacks import Stacks
 from timing_tasks.learning.trial import GROWTH, examine, judged, losses_of
 from timing_tasks.models.initial_noise import initial_noise
 from timing_tasks.recipe import BPTT
-from timing_tasks.tasks import Stream
+from timing_tasks.tasks import Purpose, Stream
 
 
 class BPTTModule(PopulationModule):
@@ -45,6 +46,10 @@ class BPTTModule(PopulationModule):
         self.data = data
         self.state: Counters = Counters.blank(len(population))
         self.nets = Stacks(population)
+        recipes = [cast(BPTT, population.condition_of(index).recipe) for index in range(len(population))]
+        self._streams = [recipe.streams for recipe in recipes]
+        tasks = [population.condition_of(index).task for index in range(len(population))]
+        self._most = [min(recipe.periods, task.training_periods) for recipe, task in zip(recipes, tasks, strict=True)]  # periods
         self.training_size, self.solved, self.error = StreamSize(), SolvedFraction(), RootMeanSquareError()
         self._elsewhere: list[StoredNet] = []  # of a checkpoint, not of this run
         self._due: list[int] = []  # the nets of the present update
@@ -56,10 +61,6 @@ class BPTTModule(PopulationModule):
         for metric in (self.training_size, self.solved, self.error):
             metric.reset()
         self.nets.create()
-
-    def recipe(self, index: int) -> BPTT:
-        """The recipe of the replica at an index."""
-        return cast(BPTT, self.population.condition_of(index).recipe)
 
     def weights(self, index: int) -> np.ndarray:
         """See `PopulationModule.weights`."""
@@ -99,18 +100,20 @@ class BPTTModule(PopulationModule):
         Nets run along the first period only, and those that are right along more, twice as many each time: most nets are soon
         wrong, and what comes after that counts for nothing.
         """
-        state, conditions = self.state, {index: self.population.condition_of(index) for index in self._due}
-        most = {index: min(self.recipe(index).periods, conditions[index].task.training_periods) for index in self._due}
+        state, first = self.state, self.state.training_streams.tolist()
         going_on, periods = self._due, 1
         while going_on:
-            asked = {}
-            for index in going_on:
-                some, first = min(periods, most[index]), int(state.training_streams[index])
-                asked[index] = self.data.training_streams(index, first, self.recipe(index).streams, some)
+            wanted = [
+                Asked(index, first[index] + k, 0, min(periods, self._most[index]))
+                for index in going_on
+                for k in range(self._streams[index])
+            ]
+            found = iter(self.data.streams(wanted, Purpose.TRAINING))
+            asked = {index: tuple(itertools.islice(found, self._streams[index])) for index in going_on}
             going_on = []
             for nets, batch, outputs, tolerance in self._run(asked, training=True):
                 result = judged(batch, outputs, tolerance)
-                is_longer = result.is_whole.any(-1) & (np.array([most[index] for index in nets]) > periods)
+                is_longer = result.is_whole.any(-1) & (np.array([self._most[index] for index in nets]) > periods)
                 done = np.flatnonzero(~is_longer)
                 going_on += [nets[r] for r in np.flatnonzero(is_longer)]
                 if len(done):
@@ -140,7 +143,7 @@ class BPTTModule(PopulationModule):
             return None
         keys, first = np.stack([people.seed[nets], people.replica[nets]], axis=1), self.state.training_streams[nets].numpy()
         states = 2 if condition.model.has_cells else 1
-        streams, size = self.recipe(nets[0]).streams, condition.model.hidden_size
+        streams, size = self._streams[nets[0]], condition.model.hidden_size
         return initial_noise(condition.initial_noise, keys, first, streams, states, size)
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
@@ -159,7 +162,8 @@ class BPTTModule(PopulationModule):
         share = self._forward / max(float(self._forward.sum()), 1e-12)  # of the backward pass and the update, too
         self.seconds += torch.from_numpy(share * (tests_from - self._began))
         self._after_update()
-        self.nets.let_go([index for index in self._due if self.state.verdict[index] != Verdict.RUNNING])
+        verdicts = self.state.verdict.tolist()
+        self.nets.let_go([index for index in self._due if verdicts[index] != Verdict.RUNNING])
         seconds = time.perf_counter() - self._began
         self.net_steps_per_second = (int(self.state.net_steps.sum()) - before) / seconds
         self.trainer.should_stop = self.is_finished
@@ -167,20 +171,25 @@ class BPTTModule(PopulationModule):
     def _after_update(self) -> None:
         """Test the due nets and reach their verdicts, by the same rule as the engines."""
         state, people = self.state, self.population
-        state.training_streams.numpy()[self._due] += [self.recipe(index).streams for index in self._due]
+        state.training_streams.numpy()[self._due] += [self._streams[index] for index in self._due]
         numbers, verdicts = state.training_streams.tolist(), state.verdict.tolist()
+
+        def test_streams(wanted: Mapping[int, tuple[int, int]]) -> list[Stream]:
+            return self.data.streams([Asked(index, numbers[index], *one) for index, one in wanted.items()], Purpose.TEST)
+
         with torch.no_grad():
             outcomes = examine(
                 {index: people.condition_of(index).task for index in self._due if verdicts[index] == Verdict.RUNNING},
-                lambda index, test, periods: self.data.test_stream(index, numbers[index], test, periods),
+                test_streams,
                 lambda asked: self._run(asked, training=False),
             )
+        state.take(outcomes)
+        steps = state.net_steps.tolist()
         for index, outcome in outcomes.items():
-            state.take(index, outcome)
             budget = people.condition_of(index).budget
             if outcome.solved:
                 state.verdict[index] = Verdict.SOLVED
-            elif numbers[index] >= budget.training_streams or int(state.net_steps[index]) >= budget.net_steps:
+            elif numbers[index] >= budget.training_streams or steps[index] >= budget.net_steps:
                 state.verdict[index] = Verdict.UNSOLVED
         self.solved.update(torch.tensor([outcome.solved for outcome in outcomes.values()]))
         self.error.update(
@@ -197,7 +206,7 @@ class BPTTModule(PopulationModule):
                 metric.reset()
 
     def _updates(self, index: int) -> int:
-        return int(self.state.training_streams[index]) // self.recipe(index).streams
+        return int(self.state.training_streams[index]) // self._streams[index]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the nets by replica, with what the optimiser keeps of each; the scheduler follows from the updates."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -30,12 +31,13 @@ class Counters:
         kinds = {field.name: torch.float64 if field.name == real else torch.int64 for field in fields(cls)}
         return cls(**{name: torch.zeros(count, dtype=kind) for name, kind in kinds.items()})
 
-    def take(self, index: int, outcome: Outcome) -> None:
-        """Count a test of a replica."""
-        self.test_size[index] = outcome.size
-        self.net_steps[index] += outcome.steps
-        self.targets[index] = outcome.targets
-        self.squared_error[index] = outcome.squared_error
+    def take(self, outcomes: Mapping[int, Outcome]) -> None:
+        """Count tests of replicas."""
+        rows = list(outcomes)
+        self.test_size.numpy()[rows] = [outcome.size for outcome in outcomes.values()]
+        self.net_steps.numpy()[rows] += [outcome.steps for outcome in outcomes.values()]
+        self.targets.numpy()[rows] = [outcome.targets for outcome in outcomes.values()]
+        self.squared_error.numpy()[rows] = [outcome.squared_error for outcome in outcomes.values()]
 
     def row(self, index: int) -> list[float]:
         """The numbers of one replica."""

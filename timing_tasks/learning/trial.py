@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,12 +79,14 @@ class Outcome:
     squared_error: float = 0.0
 
 
-def examine(tasks: Mapping[int, Task], streams: Callable[[int, int, int], Stream], run: Run) -> dict[int, Outcome]:
+def examine(
+    tasks: Mapping[int, Task], streams: Callable[[Mapping[int, tuple[int, int]]], Sequence[Stream]], run: Run
+) -> dict[int, Outcome]:
     """Test nets with frozen weights.
 
     Args:
         tasks: what is asked of each net.
-        streams: a net's test stream, from (net, which test stream, periods).
+        streams: test streams of nets, from which test stream of each and how many periods of it.
         run: gives, for streams of nets, groups of nets with their batch, outputs (R, N, T) and tolerance.
 
     Returns:
@@ -93,7 +95,8 @@ def examine(tasks: Mapping[int, Task], streams: Callable[[int, int, int], Stream
     outcomes = {net: Outcome() for net in tasks}
     places = {net: (0, 1) for net in tasks}  # which test stream, and how many periods of it
     while places:
-        asked = {net: (streams(net, number, min(periods, tasks[net].test_periods)),) for net, (number, periods) in places.items()}
+        wanted = {net: (number, min(periods, tasks[net].test_periods)) for net, (number, periods) in places.items()}
+        asked = {net: (one,) for net, one in zip(wanted, streams(wanted), strict=True)}
         for nets, batch, outputs, tolerance in run(asked):
             result = judged(batch, outputs, tolerance)
             errors = (batch.targets - outputs).numpy()[:, 0]

@@ -25,12 +25,12 @@ def run(parameters: Mapping[str, Tensor], x: Tensor, h: Tensor) -> Tensor:
     weight_ih, weight_hh = weight_ih.transpose(1, 2), weight_hh.transpose(1, 2)  # (R, I or H, 3H)
     bias_ih, bias_hh = bias_ih.unsqueeze(1), bias_hh.unsqueeze(1)  # (R, 1, 3H), rows r, z, n
     net_x = torch.baddbmm(bias_ih, x.flatten(1, 2), weight_ih).reshape(*x.shape[:3], -1)  # (R, N, T, 3H)
+    gates, news = net_x.split_with_sizes([2 * h.size(-1), h.size(-1)], dim=-1)  # r and z; n
     outputs = []
-    for step in net_x.unbind(2):
-        x_r, x_z, x_n = step.chunk(3, dim=-1)  # (R, N, H) each
-        h_r, h_z, h_n = torch.baddbmm(bias_hh, h, weight_hh).chunk(3, dim=-1)
-        z = torch.sigmoid(x_z + h_z)
-        n = torch.tanh(x_n + torch.sigmoid(x_r + h_r) * h_n)
-        h = n + z * (h - n)
+    for x_rz, x_n in zip(gates.unbind(2), news.unbind(2), strict=True):
+        h_rz, h_n = torch.baddbmm(bias_hh, h, weight_hh).split_with_sizes([2 * h.size(-1), h.size(-1)], dim=-1)
+        r, z = torch.sigmoid(x_rz + h_rz).chunk(2, dim=-1)
+        n = torch.tanh(torch.addcmul(x_n, r, h_n))
+        h = torch.lerp(n, h, z)
         outputs.append(h)
     return torch.stack(outputs, dim=2)

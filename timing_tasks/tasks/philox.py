@@ -62,8 +62,8 @@ def uniform(seed: int, replica: int, purpose: int, count: int) -> np.ndarray:
     return result
 
 
-def check_key(seed: int, replica: int) -> None:
+def check_key(seed: int | np.ndarray, replica: int | np.ndarray) -> None:
     """Raise ValueError unless both numbers fit a half of Philox's key."""
     for name, value in (("seed", seed), ("replica", replica)):
-        if not 0 <= value < 2**32:
+        if np.any(np.less(value, 0) | np.greater_equal(value, 2**32)):
             raise ValueError(f"{name}={value}: a whole number from 0 to 2^32 - 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -38,30 +39,31 @@ class Stream:
     period: np.ndarray
 
 
+Numbers = int | np.ndarray
+
+
 def offsets(
-    task: Task, seed: int, replica: int, purpose: Purpose, number: int, test: int = 0, periods: int | None = None
+    task: Task, seed: Numbers, replica: Numbers, purpose: Purpose, number: Numbers, test: Numbers = 0, periods: int | None = None
 ) -> np.ndarray:
     """I(n) of the first `periods` periods of a stream (all of them by default), int64, shape [periods].
 
-    See `stream` for the arguments. A word w of Philox picks the offset number floor(w K / 2^32) of K: uniform to within
-    K / 2^32. Four consecutive words of a stream share a block; where a stream has a single period, four streams do.
+    See `stream` for the arguments; with int64 arrays of one shape, those of as many streams, [..., periods]. A word w of Philox
+    picks the offset number floor(w K / 2^32) of K: uniform to within K / 2^32. Four consecutive words of a stream share a block;
+    where a stream has a single period, four streams do.
     """
     check_key(seed, replica)
     if periods is None:
         periods = task.training_periods if purpose == Purpose.TRAINING else task.test_periods
-    if not task.offsets:
-        return np.zeros(periods, dtype=np.int64)
-    choices = np.asarray(task.offsets, dtype=np.int64)
+    seed, replica, number, test = (column[..., None] for column in np.broadcast_arrays(seed, replica, number, test))
+    shape = (*number.shape[:-1], periods)
+    choices = np.asarray(task.offsets or (0,), dtype=np.int64)
     if task.name == "nmsd" and purpose == Purpose.TEST:
-        return np.array([task.offsets[test]])  # every possible input in turn
+        return choices[test]  # every possible input in turn
     if not task.is_random:
-        return np.repeat(choices, periods)
-    if task.name == "nmsd":
-        draw, stream_word = np.array([number]), 0
-    else:
-        draw, stream_word = np.arange(periods), number
-    zero = np.zeros_like(draw)
-    words = philox4x32((draw // 4, zero + stream_word, zero + test, zero + purpose), (zero + seed, zero + replica))
+        return np.broadcast_to(choices, shape)
+    draw, stream_word = (number, 0) if task.name == "nmsd" else (np.arange(periods), number)
+    draw, stream_word, test, seed, replica, _ = np.broadcast_arrays(draw, stream_word, test, seed, replica, np.empty(shape))
+    words = philox4x32((draw // 4, stream_word, test, np.full(shape, int(purpose))), (seed, replica))
     word = np.choose(draw % 4, words)
     drawn: np.ndarray = choices[(word * len(choices)) >> 32]
     return drawn
@@ -90,7 +92,12 @@ def stream(
     Raises:
         ValueError: seed or replica out of range.
     """
-    drawn = offsets(task, seed, replica, purpose, number, test, periods)
+    return stream_of(task, offsets(task, seed, replica, purpose, number, test, periods))
+
+
+def stream_of(task: Task, offsets: Sequence[int] | np.ndarray) -> Stream:
+    """The stream of a task that has these I(n)."""
+    drawn = np.asarray(offsets, dtype=np.int64)
     lengths = task.min_interval + drawn
     lengths[:1] += task.first_spike_later
     ends = np.cumsum(lengths) - 1  # T(n), counted from 0
