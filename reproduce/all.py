@@ -23,6 +23,8 @@ def main(config: DictConfig) -> None:
     sections = {}
     for place, part in sorted(enumerate(config.parts), key=lambda numbered: numbered[1].minutes):
         own = list(part.get("overrides", []))
+        if "budget" in part and not any(override.startswith("budget") for override in app.overrides()):
+            own.append(f"budget={part.budget}")
         # What a part sets itself is not for the command line to change, nor is anything else of the same group.
         groups = {override.partition("=")[0].partition(".")[0] for override in (*own, "output")}
         passed_on = [override for override in app.overrides() if override.partition("=")[0].partition(".")[0] not in groups]

@@ -12,6 +12,8 @@ import torch
 from tests.conftest import make_condition
 from timing_tasks.condition import Condition
 from timing_tasks.data import Asked, TimingDataModule, batch_of, padded_length
+from timing_tasks.errors import ConfigurationError
+from timing_tasks.learning import optimizers
 from timing_tasks.learning.bptt import BPTTModule
 from timing_tasks.learning.engine import Population, Verdict
 from timing_tasks.learning.trial import examine, judged, losses_of
@@ -141,6 +143,17 @@ def test_each_net_is_clipped_by_itself():
     norms = torch.cat([parameter.grad.flatten(1) for parameter in stack.learned], dim=1).norm(dim=1).tolist()
     assert norms[0] == pytest.approx(1e-4)
     assert norms[1] == pytest.approx(1e-7 * 19**0.5)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Rprop"])
+def test_optimisers_that_treat_every_number_by_itself_will_do(name: str):
+    optimizers.check([BPTT("bptt", optimizer={"_target_": f"torch.optim.{name}", "lr": lr}) for lr in (0.1, 0.2)])
+
+
+@pytest.mark.parametrize(("name", "why"), [("Adafactor", "every number by itself"), ("LBFGS", "cannot make a step")])
+def test_optimisers_that_would_mix_nets_are_refused(name: str, why: str):
+    with pytest.raises(ConfigurationError, match=why):
+        optimizers.check([BPTT("bptt", optimizer={"_target_": f"torch.optim.{name}", "lr": 0.1})])
 
 
 def test_the_gradient_of_a_net_is_that_of_its_loss_alone():

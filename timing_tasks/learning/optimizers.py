@@ -47,11 +47,11 @@ def check(recipes: Sequence[BPTT]) -> None:
     Nets share parameters, a row for each (`models.stack`), so that every number has to be treated by itself.
     """
     ends = []
-    for others in (0.0, 1.0):  # the gradients of the other rows
+    for other in ((0.0, 0.0, 0.0), (3.0, 1.0, -2.0)):  # the gradient of the other row
         parameters = [nn.Parameter(torch.zeros(2, 3, dtype=torch.float64)) for _ in recipes]
         optimizer, _ = create(recipes, [[parameter] for parameter in parameters])
         for parameter in parameters:
-            parameter.grad = torch.tensor([[1.0], [others]], dtype=torch.float64).expand(2, 3).contiguous()
+            parameter.grad = torch.tensor([(1.0, 2.0, 3.0), other], dtype=torch.float64)
         try:
             optimizer.step()
         except Exception as error:  # whatever the class says
