@@ -15,7 +15,7 @@ import timing_tasks
 from timing_tasks.config import Experiment
 from timing_tasks.errors import ResultsError
 from timing_tasks.recipe import BPTT, Recipe
-from timing_tasks.results import ResultsFolder, write_whole
+from timing_tasks.results import ResultsFolder
 from timing_tasks.rows import CONDITION_COLUMNS, Row
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 def run(
     experiment: Experiment,
-    render: Callable[[list[Row]], str] | None = None,
     announce: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
     """Train every replica that has no row yet, and return all rows that there are of the conditions, one after the other.
@@ -34,7 +33,6 @@ def run(
 
     Args:
         experiment: what to run.
-        render: the text of `table.md` from those rows.
         announce: told, before training starts, where everything is written to.
 
     Raises:
@@ -56,8 +54,6 @@ def run(
     place = {tuple(condition.columns[name] for name in CONDITION_COLUMNS): c for c, condition in enumerate(experiment.conditions)}
     mine = [row for row in everything if row.condition in place]
     mine.sort(key=lambda row: (place[row.condition], row.order))
-    if render is not None:
-        write_whole(folder.path / "table.md", render(mine))
     return mine
 
 

@@ -88,20 +88,17 @@ def produce(config: DictConfig, published: Path) -> str:
     def announce(text: str) -> None:
         console.print(text, highlight=False, soft_wrap=True)
 
-    def make_tables(rows: Sequence[Row]) -> list[Table]:
-        of = Sources(rows, values, read_seconds(described.output), described.conditions)
-        made = [TABLES[name](title_of(described.title, rows), of) for name in config.tables]
-        return [table for table in made if table is not None]
-
-    def render(rows: Sequence[Row]) -> str:
-        return "\n".join(map(markdown, make_tables(rows)))
-
-    rows = experiment.run(described, render if config.tables else None, announce)
+    rows = experiment.run(described, announce)
     if not rows:  # this process has only helped another
         return ""
-    for table in make_tables(rows):
+    of = Sources(rows, values, read_seconds(described.output), described.conditions)
+    made = (TABLES[name](title_of(described.title, rows), of) for name in config.tables)
+    tables = [table for table in made if table is not None]
+    parts = ["\n".join(map(markdown, tables))] if tables else []
+    if tables:
+        write_whole(described.output / "table.md", parts[0])
+    for table in tables:
         show(table, console)
-    parts = [render(rows)] if config.tables else []
     for name in config.figures:
         from timing_tasks.figures import DRAWINGS, png
 
