@@ -102,6 +102,19 @@ def test_the_same_rows_whatever_nets_are_beside(whole: BPTTModule):
                 assert end == expected[name]
 
 
+def test_digits_do_not_depend_on_how_many_nets_share_a_tensor():
+    one = {"output_activation": "identity", "model": Model("gru", 1), "peepholes": False}  # fills no vector of the processor
+    some = [condition(COSINE, streams=1, budget=60, **one), condition(GTS, streams=1, budget=60)]
+    everything = [(c, r) for c in range(2) for r in range(20)]
+    together = module(some, everything)
+    fit(together)
+    expected = ends(together)
+    for rank in range(3):
+        part = module(some, everything[rank::3])
+        fit(part)
+        assert all(end == expected[name] for name, end in ends(part).items())
+
+
 @pytest.mark.parametrize("scheduler", [None, {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "gamma": 0.9}])
 @pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=["SGD", "Adam"])
 def test_a_resumed_run_gives_the_same_rows_though_nets_have_joined(

@@ -62,6 +62,20 @@ class BPTTModule(PopulationModule):
             metric.reset()
         self.nets.create()
 
+    def on_fit_start(self) -> None:
+        """From here on one thread does the work of this process.
+
+        Its pieces are small, several threads wait for each other for longer than they compute, the more so on a busy machine;
+        and where torch shares a tensor out among threads, digits depend on how many there are.
+        """
+        super().on_fit_start()
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def on_fit_end(self) -> None:
+        """As many threads as before."""
+        torch.set_num_threads(self._threads)
+
     def weights(self, index: int) -> np.ndarray:
         """See `PopulationModule.weights`."""
         return self.nets.net(index).vector()
