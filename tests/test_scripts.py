@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from tests.running import LONG, QUICK, ROOT, command, rows, run
 
 CONFIGS = sorted(p for p in (ROOT / "configs").glob("*.yaml") if p.stem != "base")
-CONDITIONS = {"condition": 1, "table1": 14, "table2": 38, "table3": 28, "table4": 26}
+CONDITIONS = {"condition": 1, "table1": 14, "table2": 38, "table3": 28, "table4": 26, "hundred": 22}
 
 
 def command_of(config: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """The verdict on the paper: what its tables say of the committed rows, and of rows made up."""
 
 import shlex
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,15 +77,20 @@ def test_where_peepholes_are_better_is_set_beside_where_the_paper_says_so(publis
 
 
 def test_each_line_of_the_committed_verdict_says_how_to_run_it_alone(published: list[Published]):
-    everything = [row for name in report.PAPERS_TABLES for row in read_rows(ROOT / "results" / name / "runs.csv")]
+    files = [ROOT / "results" / name / "runs.csv" for name in report.PAPERS_TABLES]
+    everything = list({row.replica_key: row for path in files for row in read_rows(path)}.values())
     table = verdict("T", everything, published)
-    found = set()
+    found = {}
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "configs")):
         for line in table.lines:
             overrides = shlex.split(line[-1].strip("`"))
-            [condition] = experiment(hydra.compose("condition", overrides=overrides)).conditions
-            found.add(tuple(condition.columns[name] for name in CONDITION_COLUMNS))
-    assert found == {r.condition for r in everything if any(value.is_of(r) for value in published)}
+            described = experiment(hydra.compose("condition", overrides=overrides))
+            [condition] = described.conditions
+            found[tuple(condition.columns[name] for name in CONDITION_COLUMNS)] = described.replicas
+    nets = Counter(row.condition for row in everything)
+    assert found == {
+        name: nets[name] for name in nets if any(v.is_of(r) for v in published for r in everything if r.condition == name)
+    }
 
 
 def test_the_script_prints_it_and_needs_rows(tmp_path: Path):

@@ -25,7 +25,8 @@ from timing_tasks.tables.pairs import initial_states, test_time, variants
 from timing_tasks.tables.recipes import recipes, summary
 from timing_tasks.tables.verdict import peepholes, verdict
 
-PAPERS_TABLES = ("table1", "table3", "table4")  # those of which it reports numbers that are known
+# Those of the paper of which it reports numbers that are known; and more nets of the same conditions, with the same first ones.
+PAPERS_TABLES = ("table1", "table3", "table4", "hundred")
 SEARCHES = ("protocols", "rates")  # for the protocol with which the paper's numbers come out
 _WIDTH = 150  # of the widest table; narrower terminals wrap its lines
 
@@ -121,7 +122,7 @@ def verdicts(results: Path, published: Path) -> list[Table]:
         ResultsError: there is no row, or a file that cannot be read.
     """
     files = [path for name in PAPERS_TABLES if (path := results / name / "runs.csv").exists()]
-    rows = [row for path in files for row in read_rows(path)]
+    rows = list({row.replica_key: row for path in files for row in read_rows(path)}.values())
     if not rows:
         raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
     values = read_published(published)

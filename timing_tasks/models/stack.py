@@ -49,9 +49,12 @@ class Stack:
         return [parameter.detach()[row].clone() for parameter in self.parameters.values()]
 
     def optimizer_state(self, row: int, optimizer: torch.optim.Optimizer) -> list[dict[str, object]]:
-        """What an optimiser keeps of a net's learned parameters."""
+        """What an optimiser keeps of a net's learned parameters; tensors of the net's own have a leading axis of 1."""
         return [
-            {key: value[row].clone() if _has_rows(value, parameter) else value for key, value in optimizer.state[parameter].items()}
+            {
+                key: value[row : row + 1].clone() if _has_rows(value, parameter) else value
+                for key, value in optimizer.state[parameter].items()
+            }
             for parameter in self.learned
         ]
 
@@ -59,8 +62,8 @@ class Stack:
         """The inverse of `optimizer_state`, of all nets; nothing for nets without one."""
         for parameter, column in zip(self.learned, zip(*states, strict=True), strict=False):
             optimizer.state[parameter] = {
-                key: _filled_up(torch.stack([torch.as_tensor(state[key]) for state in column]))
-                if isinstance(value, Tensor) and value.shape == parameter.shape[1:] and value.dim()
+                key: _filled_up(torch.cat([torch.as_tensor(state[key]) for state in column]))
+                if isinstance(value, Tensor) and value.shape == (1, *parameter.shape[1:])
                 else value
                 for key, value in column[0].items()
             }

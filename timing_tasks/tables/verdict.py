@@ -27,7 +27,7 @@ from timing_tasks.tasks.task import USUAL_TOLERANCE
 
 SEARCHED, HELD_OUT = "searched", "not searched"
 _ORIGINS = {SEARCHED: "of the searches for the closest protocol", HELD_OUT: "that are not in these searches"}
-_ALONE = "python reproduce/condition.py"
+_ALONE, _USUAL_NETS = "python reproduce/condition.py budget=long", 10
 _NOTES = (
     "Solved: nets, with the 95% interval of their share, against the paper's ten (Fisher's exact test at 5%). Streams: of the "
     "solved nets, the mean with its 95% interval (Student's t), in thousands, against the paper's (Welch's test at 5%, its ± "
@@ -78,7 +78,8 @@ def verdict(title: str, rows: Sequence[Row], published: Sequence[Published], sea
         columns.add("protocol", origin)
         minutes = sum(int(row.net_steps) for row in some) / 1e8 / 60
         columns.add("minutes", f"{minutes:.1f}" if minutes >= 0.1 else "< 0.1")
-        columns.add("alone", f"`{_overrides(some[0])}`")
+        replicas = "" if ours.nets == _USUAL_NETS else f" replicas={ours.nets}"
+        columns.add("alone", f"`{_overrides(some[0])}{replicas}`")
     protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
     notes = [
         f"Protocol: {protocols}.",
