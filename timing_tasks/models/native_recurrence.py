@@ -203,9 +203,17 @@ def _differentiable_gradients(
     return tuple(next(found) if tensor is not None and tensor.requires_grad else None for tensor in tensors)
 
 
+def _in_float32(*arguments: Any) -> tuple[Tensor, ...]:
+    """What `torch.library.register_autocast` would make, had torch 2.6 it already: half precision is computed in float32."""
+    raised = (t.float() if isinstance(t, Tensor) and t.is_floating_point() and t.dtype != torch.float64 else t for t in arguments)
+    with torch._C._ExcludeDispatchKeyGuard(torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU)):
+        results: tuple[Tensor, ...] = _FORWARD(*raised)
+    return results
+
+
 _library.impl("peephole_lstm", _forward, "CPU")  # type: ignore[no-untyped-call]
 _library.impl("peephole_lstm_backward", _backward, "CPU")  # type: ignore[no-untyped-call]
 torch.library.register_fake("timing_tasks::peephole_lstm", _empty_results, lib=_library)
 torch.library.register_fake("timing_tasks::peephole_lstm_backward", _empty_gradients, lib=_library)
 _library.impl("peephole_lstm", _Recurrence.apply, "Autograd")  # type: ignore[no-untyped-call]
-torch.library.register_autocast("timing_tasks::peephole_lstm", "cpu", torch.float32, lib=_library)
+_library.impl("peephole_lstm", _in_float32, "AutocastCPU")  # type: ignore[no-untyped-call]
