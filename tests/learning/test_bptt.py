@@ -8,6 +8,7 @@ import lightning as L
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from tests.conftest import make_condition
 from timing_tasks.condition import Condition
@@ -144,6 +145,23 @@ def test_a_net_that_does_not_stay_finite_has_diverged():
     assert some.state.verdict[2:].tolist() == [Verdict.UNSOLVED] * 2
 
 
+def test_a_net_that_diverges_with_none_beside_ends_the_run():
+    wild = condition(COSINE, {"_target_": "torch.optim.SGD", "lr": 1e200}, output_activation="identity")
+    some = module([replace(wild, recipe=replace(wild.recipe, clip=None))], [(0, 0)])
+    fit(some)
+    assert some.state.verdict.tolist() == [Verdict.DIVERGED]
+    assert np.isfinite(some.weights(0)).all()
+
+
+def test_an_update_that_is_not_finite_is_taken_back():
+    blind = condition(COSINE, {"_target_": "torch.optim.Adam", "lr": 0.01, "eps": 0.0}, output_activation="identity")
+    some = module([blind], [(0, 0)])  # sees no input: 0 / 0 for the weights from there
+    before = some.weights(0)
+    fit(some)
+    assert some.state.verdict.tolist() == [Verdict.DIVERGED]
+    assert np.array_equal(some.weights(0), before)
+
+
 def test_each_net_is_clipped_by_itself():
     some = module([CONDITIONS[0]], [(0, 0), (0, 1)])
     some.configure_optimizers()
@@ -152,10 +170,79 @@ def test_each_net_is_clipped_by_itself():
     for parameter in stack.learned:
         parameter.grad = torch.full_like(parameter, 1e-7)
         parameter.grad[0] = 1.0
-    assert some.nets.clip() == []
+    some.nets.clip()
     norms = torch.cat([parameter.grad.flatten(1) for parameter in stack.learned], dim=1).norm(dim=1).tolist()
     assert norms[0] == pytest.approx(1e-4)
     assert norms[1] == pytest.approx(1e-7 * 19**0.5)
+
+
+def test_the_scheduler_is_not_held_up_by_a_net_that_joins_and_soon_ends(tmp_path: Path):
+    falling = {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "gamma": 0.9}
+
+    def with_scheduler(c: Condition) -> Condition:
+        return replace(c, recipe=replace(c.recipe, scheduler=falling))
+
+    conditions = [with_scheduler(condition(task, budget=budget)) for task, budget in ((GTS, 24), (NMSD, 4))]
+    expected = module(conditions, [(0, 0)])
+    fit(expected)
+    half = module(conditions, [(0, 0)])
+    fit(half, updates=5).save_checkpoint(tmp_path / "c.ckpt", weights_only=False)
+    resumed = module(conditions, [(0, 0), (1, 0)])
+    resumed.on_load_checkpoint(torch.load(tmp_path / "c.ckpt", weights_only=True))
+    fit(resumed)
+    assert resumed.is_finished
+    assert ends(resumed)[expected.names()[0]] == ends(expected)[expected.names()[0]]
+
+
+class Random(nn.Module):
+    """One that is not only its parameters: each net has drawn numbers of its own, and one parameter is a number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(1, 2)
+        self.gain = nn.Parameter(torch.tensor(1.0))
+        self.layers = [self.linear]
+        self.register_buffer("drawn", torch.randn(2))
+
+    def forward(self, x):
+        return self.gain * (self.layers[0](x).cumsum(1) + self.drawn)
+
+
+def test_modules_of_the_users_run_each_by_itself():
+    kind = condition(GTS, budget=20, model=Model("custom", 0, f"{__name__}.Random"), peepholes=False)
+    together, alone = module([kind], [(0, r) for r in range(3)]), module([kind], [(0, 2)])
+    start = alone.weights(0)
+    fit(together)
+    fit(alone)
+    assert np.array_equal(together.weights(2), alone.weights(0))
+    assert (alone.weights(0) != start).all()
+
+
+class LengthOfWeights(torch.optim.SGD):
+    """As LARS, whose steps have the length of all weights together."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad.mul_(parameter.detach().norm())
+        return super().step(closure)
+
+
+class Counting(torch.optim.SGD):
+    def step(self, closure=None):
+        self.param_groups[0]["count"] = self.param_groups[0].get("count", 0) + 1
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("kind", [LengthOfWeights, Counting])
+def test_optimisers_of_others_that_would_mix_nets_are_refused(kind: type):
+    with pytest.raises(ConfigurationError, match=r"number by itself|counts by parameter"):
+        optimizers.check([BPTT("bptt", optimizer={"_target_": f"{__name__}.{kind.__name__}", "lr": 0.1})])
+
+
+def test_all_tasks_have_the_same_optimiser():
+    with pytest.raises(ConfigurationError, match="the same for all tasks"):
+        optimizers.check([BPTT("bptt", optimizer=SGD), BPTT("bptt", optimizer=ADAM)])
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Rprop"])

@@ -52,6 +52,7 @@ class BPTTModule(PopulationModule):
         self._most = [min(recipe.periods, task.training_periods) for recipe, task in zip(recipes, tasks, strict=True)]  # periods
         self.training_size, self.solved, self.error = StreamSize(), SolvedFraction(), RootMeanSquareError()
         self._elsewhere: list[StoredNet] = []  # of a checkpoint, not of this run
+        self._scheduled = 0  # steps of the scheduler
         self._due: list[int] = []  # the nets of the present update
         self._began, self._forward = 0.0, np.zeros(0)  # when the update began; seconds of each net's forward pass
 
@@ -94,11 +95,21 @@ class BPTTModule(PopulationModule):
         optimizer, scheduler = self.nets.stack_up(running, self._updates)
         if scheduler is None:
             return optimizer
+        self._scheduled = 0
+        self._advance(scheduler)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """To where the nets are whose turn it will be."""
+        self._advance(scheduler)
+
+    def _advance(self, scheduler: Any) -> None:
+        fewest = min(map(self._updates, self.running()), default=0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch expects a step of the optimiser before each of the scheduler
-            for _ in range(min(map(self._updates, running))):
+            for _ in range(self._scheduled, fewest):
                 scheduler.step()
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        self._scheduled = max(self._scheduled, fewest)
 
     def training_step(self, batch: Population, batch_idx: int) -> Tensor:
         """The sum of the losses of the nets whose turn it is: 0 where only other processes still have some."""
@@ -161,8 +172,8 @@ class BPTTModule(PopulationModule):
         return initial_noise(condition.initial_noise, keys, first, streams, states, size)
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
-        """Each net's gradient by itself; a net whose gradient is not finite has diverged."""
-        self.state.verdict.numpy()[self.nets.clip()] = Verdict.DIVERGED
+        """Each net's gradient by itself."""
+        self.nets.clip()
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
         """The update, then the tests and verdicts."""
@@ -171,7 +182,7 @@ class BPTTModule(PopulationModule):
         if not self._due:
             self.net_steps_per_second = 0.0
             return
-        self.nets.updated()
+        self.state.verdict.numpy()[self.nets.updated()] = Verdict.DIVERGED
         tests_from = time.perf_counter()
         share = self._forward / max(float(self._forward.sum()), 1e-12)  # of the backward pass and the update, too
         self.seconds += torch.from_numpy(share * (tests_from - self._began))
@@ -197,6 +208,8 @@ class BPTTModule(PopulationModule):
                 test_streams,
                 lambda asked: self._run(asked, training=False),
             )
+        if not outcomes:
+            return
         state.take(outcomes)
         steps = state.net_steps.tolist()
         for index, outcome in outcomes.items():

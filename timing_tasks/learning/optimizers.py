@@ -44,21 +44,36 @@ def create(recipes: Sequence[BPTT], parameters: Sequence[Sequence[nn.Parameter]]
 def check(recipes: Sequence[BPTT]) -> None:
     """Raise ConfigurationError unless the optimiser and scheduler of some conditions can be made, and keep their nets apart.
 
-    Nets share parameters, a row for each (`models.stack`), so that every number has to be treated by itself.
+    All nets have the same optimiser, but for its numbers, and scheduler. They share parameters, a row for each (`models.stack`), so
+    that every number has to be treated by itself.
     """
+    for key, kinds in (
+        ("optimizer", {(str(recipe.optimizer["_target_"]), *sorted(recipe.optimizer)) for recipe in recipes}),
+        ("scheduler", {str(recipe.scheduler) for recipe in recipes}),
+    ):
+        if len(kinds) > 1:
+            raise ConfigurationError(f"recipe.{key}", "several", "the same for all tasks, but for the optimiser's numbers")
     ends = []
-    for other in ((0.0, 0.0, 0.0), (3.0, 1.0, -2.0)):  # the gradient of the other row
-        parameters = [nn.Parameter(torch.zeros(2, 3, dtype=torch.float64)) for _ in recipes]
+    for other in ((0.0, 0.0, 0.0), (3.0, 1.0, -2.0)):  # the gradient of the other row, and its values
+        parameters = [nn.Parameter(torch.tensor([(1.0, -2.0, 0.5), other], dtype=torch.float64)) for _ in recipes]
         optimizer, _ = create(recipes, [[parameter] for parameter in parameters])
-        for parameter in parameters:
-            parameter.grad = torch.tensor([(1.0, 2.0, 3.0), other], dtype=torch.float64)
-        try:
-            optimizer.step()
-        except Exception as error:  # whatever the class says
-            raise ConfigurationError("recipe.optimizer", _name(recipes), f"cannot make a step ({_line(error)})") from None
+        settings = _settings(optimizer)
+        for update in (1.0, -0.5, 2.0):
+            for parameter in parameters:
+                parameter.grad = update * torch.tensor([(1.0, 2.0, 3.0), other], dtype=torch.float64)
+            try:
+                optimizer.step()
+            except Exception as error:  # whatever the class says
+                raise ConfigurationError("recipe.optimizer", _name(recipes), f"cannot make a step ({_line(error)})") from None
+        if _settings(optimizer) != settings:
+            raise ConfigurationError("recipe.optimizer", _name(recipes), "one that keeps what it counts by parameter")
         ends.append(torch.stack([parameter.detach()[0] for parameter in parameters]))
     if not torch.equal(*ends):
         raise ConfigurationError("recipe.optimizer", _name(recipes), "one that treats every number by itself, as Adam does")
+
+
+def _settings(optimizer: torch.optim.Optimizer) -> list[str]:
+    return [str({key: value for key, value in group.items() if key != "params"}) for group in optimizer.param_groups]
 
 
 def _name(recipes: Sequence[BPTT]) -> str:

@@ -14,7 +14,7 @@ from timing_tasks.condition import Condition
 from timing_tasks.learning import optimizers
 from timing_tasks.learning.engine import Population
 from timing_tasks.models.nets import Net, create
-from timing_tasks.models.stack import Parameters, Stack, joined, side_by_side
+from timing_tasks.models.stack import Parameters, Single, Stack, joined, runs_alone, side_by_side
 from timing_tasks.recipe import BPTT
 
 
@@ -32,15 +32,20 @@ class Stacks:
         self.population = population
         self._at_rest: dict[int, list[Tensor]] = {}  # the parameters of each
         self._kept: dict[int, list[dict[str, Any]]] = {}  # what the optimiser keeps of those at rest that will go on
-        self._stacks: list[Stack] = []
-        self._place: dict[int, tuple[Stack, int]] = {}  # stack and row
+        self._stacks: list[Stack | Single] = []
+        self._place: dict[int, tuple[Stack | Single, int]] = {}  # stack and row
         self._optimizer: torch.optim.Optimizer | None = None
-        self._due: list[Stack] = []
+        self._due: list[Stack | Single] = []
+        self._before: list[list[Tensor]] = []  # what those due were before the present update
+        self._wild: set[int] = set()  # of them, what has diverged in it
         self._joined: dict[tuple[object, ...], tuple[Parameters, dict[int, int]]] = {}  # those due by kind, for the present weights
         self._kind = [_kind(population.condition_of(index)) for index in range(len(population))]
 
     def create(self) -> None:
-        """Create the nets that are not there."""
+        """Create the nets that are not there; all are at rest then."""
+        for index, (stack, row) in self._place.items():
+            self._at_rest[index], self._kept[index] = stack.values(row), self.kept(index)
+        self._stacks, self._place = [], {}
         for index in range(len(self.population)):
             if index not in self._at_rest:
                 self._at_rest[index] = [parameter.detach() for parameter in self._created(index).parameters()]
@@ -90,10 +95,9 @@ class Stacks:
         for index in running:
             recipe, state = repr(self.recipe(index)), self.population.condition_of(index).initial_state
             alike.setdefault((recipe, *self._kind[index], state, updates(index)), []).append(index)
-        by_recipe: dict[object, list[Stack]] = {}
+        by_recipe: dict[object, list[Stack | Single]] = {}
         for (of, *_), nets in alike.items():
-            stack = Stack(self._created(nets[0]), nets, [self._at_rest.pop(index) for index in nets])
-            by_recipe.setdefault(of, []).append(stack)
+            by_recipe.setdefault(of, []).extend(self._stacks_of(nets))
         self._stacks = [stack for group in by_recipe.values() for stack in group]
         self._find_places()
         optimizer, scheduler = optimizers.create(
@@ -104,6 +108,13 @@ class Stacks:
             stack.put_optimizer_state([self._kept.pop(index, []) for index in stack.members], optimizer)
         self._optimizer = optimizer
         return optimizer, scheduler
+
+    def _stacks_of(self, nets: Sequence[int]) -> list[Stack | Single]:
+        """One of nets that are alike, or one for each where they run by themselves."""
+        values = [self._at_rest.pop(index) for index in nets]
+        if runs_alone(first := self._created(nets[0])):
+            return [Single(self._created(index), index, own) for index, own in zip(nets, values, strict=True)]
+        return [Stack(first, nets, values)]
 
     def _find_places(self) -> None:
         self._place = {index: (stack, row) for stack in self._stacks for row, index in enumerate(stack.members)}
@@ -117,11 +128,14 @@ class Stacks:
 
     def side_by_side(self, nets: Sequence[int], x: Tensor, noise: Tensor | None) -> Tensor:
         """What some of the due nets, all of a kind, put out; see `models.stack.side_by_side`."""
-        kind = self._kind[nets[0]]
+        kind, first = self._kind[nets[0]], self._place[nets[0]][0]
+        if isinstance(first, Single):
+            return torch.stack([self._place[index][0].template(own) for index, own in zip(nets, x, strict=True)])
         if kind not in self._joined:
-            self._joined[kind] = joined([stack for stack in self._due if self._kind[stack.members[0]] == kind])
+            alike = [stack for stack in self._due if self._kind[stack.members[0]] == kind and isinstance(stack, Stack)]
+            self._joined[kind] = joined(alike)
         parameters, rows = self._joined[kind]
-        return side_by_side(self._place[nets[0]][0].net, parameters, [rows[index] for index in nets], x, noise)
+        return side_by_side(first.template, parameters, [rows[index] for index in nets], x, noise)
 
     def groups(self, key: Mapping[int, object]) -> Iterator[list[int]]:
         """The nets of a mapping that are of a kind and have the same value there."""
@@ -130,39 +144,51 @@ class Stacks:
             groups.setdefault((self._kind[index], value), []).append(index)
         yield from groups.values()
 
-    def clip(self) -> list[int]:
-        """Cut the gradient of each due net down to what its recipe allows; which nets have one that is not finite.
-
-        These have diverged. They stay as they are, whatever the update that follows does to their rows.
-        """
-        diverged = []
+    def clip(self) -> None:
+        """Cut the gradient of each due net down to what its recipe allows, before the update."""
+        self._before, self._wild = [], set()
         for stack in self._due:
-            gradients = [parameter.grad for parameter in stack.learned if parameter.grad is not None]
-            norms = np.sqrt(np.square(torch.cat([g.flatten(1) for g in gradients], dim=1).numpy()).sum(1))
+            gradients = stack.gradients
+            self._before.append([tensor.clone() for tensor in stack.learned_rows])
+            norms = np.sqrt(np.square(_flat(gradients)).sum(1))
             clip = self.recipe(stack.members[0]).clip
             scales = torch.from_numpy(np.minimum(1.0, (math.inf if clip is None else clip) / np.maximum(norms, 1e-300)))
             for gradient in gradients:
                 gradient.mul_(scales.view(-1, *[1] * (gradient.dim() - 1)))
-            for row in np.flatnonzero(~np.isfinite(norms[: len(stack.members)])).tolist():
-                diverged.append(stack.members[row])
-                self._at_rest[stack.members[row]] = stack.values(row)
-        return diverged
+            self._wild |= {stack.members[row] for row in np.flatnonzero(~np.isfinite(norms[: len(stack.members)]))}
 
-    def updated(self) -> None:
-        """The weights have changed."""
+    @torch.no_grad()
+    def updated(self) -> list[int]:
+        """After the update: the nets whose gradient or weights are not finite. They have diverged, and are as before the update."""
         self._joined.clear()
+        for stack, before in zip(self._due, self._before, strict=True):
+            is_finite = np.isfinite(_flat(stack.learned_rows)).all(1)
+            self._wild |= {index for index, is_fine in zip(stack.members, is_finite, strict=False) if not is_fine}
+            for row, index in enumerate(stack.members):
+                if index in self._wild:
+                    for tensor, old in zip(stack.learned_rows, before, strict=True):
+                        tensor[row] = old[row]
+        return sorted(self._wild)
 
     def let_go(self, finished: Sequence[int]) -> None:
         """Finished nets leave their stacks."""
+        if not finished:
+            return
         assert self._optimizer is not None
         leaving = set(finished)
         for index in finished:
-            self._at_rest.setdefault(index, self.values(index))
+            self._at_rest[index] = self.values(index)
         for stack in self._stacks:
             if leaving.intersection(stack.members):
-                stack.keep([index for index in stack.members if index not in leaving], self._optimizer)
+                stack.retain([index for index in stack.members if index not in leaving], self._optimizer)
         self._stacks = [stack for stack in self._stacks if stack.members]
         self._find_places()
+
+
+def _flat(tensors: Sequence[Tensor]) -> np.ndarray:
+    """Tensors of (rows, ...) side by side, (rows, numbers)."""
+    flat: np.ndarray = torch.cat([tensor.reshape(tensor.size(0), -1) for tensor in tensors], dim=1).numpy()
+    return flat
 
 
 def _kind(condition: Condition) -> tuple[object, ...]:

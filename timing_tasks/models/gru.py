@@ -19,16 +19,16 @@ def run(parameters: Mapping[str, Tensor], x: Tensor, h: Tensor) -> Tensor:
     Returns:
         h of every step, (R, N, T, H).
     """
-    weight_ih, weight_hh, bias_ih, bias_hh = (
-        parameters[f"layer.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    )
-    weight_ih, weight_hh = weight_ih.transpose(1, 2), weight_hh.transpose(1, 2)  # (R, I or H, 3H)
-    bias_ih, bias_hh = bias_ih.unsqueeze(1), bias_hh.unsqueeze(1)  # (R, 1, 3H), rows r, z, n
-    net_x = torch.baddbmm(bias_ih, x.flatten(1, 2), weight_ih).reshape(*x.shape[:3], -1)  # (R, N, T, 3H)
-    gates, news = net_x.split_with_sizes([2 * h.size(-1), h.size(-1)], dim=-1)  # r and z; n
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    weight_ih, weight_hh, bias_ih, bias_hh = (parameters[f"layer.{name}_l0"] for name in names)
+    # Element by element: a product of matrices is rounded otherwise where one begins elsewhere in memory.
+    weight_hh, bias_hh = weight_hh.unsqueeze(1), bias_hh.unsqueeze(1)  # (R, 1, 3H, H), (R, 1, 3H), rows r, z, n
+    net_x = (x.unsqueeze(-2) * weight_ih[:, None, None]).sum(-1) + bias_ih[:, None, None]  # (R, N, T, 3H)
+    parts = [2 * h.size(-1), h.size(-1)]  # r and z; n
+    gates, news = net_x.split_with_sizes(parts, dim=-1)
     outputs = []
     for x_rz, x_n in zip(gates.unbind(2), news.unbind(2), strict=True):
-        h_rz, h_n = torch.baddbmm(bias_hh, h, weight_hh).split_with_sizes([2 * h.size(-1), h.size(-1)], dim=-1)
+        h_rz, h_n = ((h.unsqueeze(-2) * weight_hh).sum(-1) + bias_hh).split_with_sizes(parts, dim=-1)
         r, z = torch.sigmoid(x_rz + h_rz).chunk(2, dim=-1)
         n = torch.tanh(torch.addcmul(x_n, r, h_n))
         h = torch.lerp(n, h, z)

@@ -121,6 +121,7 @@ def _custom(model: Model) -> tuple[nn.Module, int]:
     if not isinstance(made, nn.Module):
         raise refuse("not a torch.nn.Module")
     layer = made.double()
+    buffers = [buffer.clone() for buffer in layer.buffers()]
     probe = torch.linspace(-1.0, 1.0, 10, dtype=torch.float64).reshape(_PROBE)
     try:
         with torch.no_grad():
@@ -132,6 +133,8 @@ def _custom(model: Model) -> tuple[nn.Module, int]:
         raise refuse(f"gives {found} for {_PROBE}; a tensor (batch, time, features) is needed")
     if not torch.allclose(whole[:, :3], start):
         raise refuse("its outputs depend on later inputs, or on chance: a net that predicts has to be causal")
+    if not all(map(torch.equal, buffers, layer.buffers())):
+        raise refuse("its buffers change: of a net only the parameters are kept")
     return layer, whole.size(2)
 
 

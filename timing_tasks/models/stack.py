@@ -12,8 +12,8 @@ from timing_tasks.models.nets import Net, squash
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.models.recurrence import Weights
 
-# Rows of every tensor here are a multiple of it: torch rounds the last few numbers of a tensor, those that fill no vector of the
-# processor, otherwise than the rest, and so a net's digits would depend on how many nets are beside it.
+# The rows of a stack and of what it runs are a multiple of it: torch rounds the last few numbers of a tensor, those that fill no
+# vector of the processor, otherwise than the rest, and so a net's digits would depend on how many nets are beside it.
 ROWS = 16
 
 Parameters = Mapping[str, Tensor]  # by the name that a net gives them, (rows, ...) each
@@ -28,12 +28,13 @@ class Stack:
         values: of each net its parameters, in the order of `net.parameters()`.
 
     Attributes:
+        template: the net that was given, whose own parameters stay as they are.
         members: in the order of the rows; rows that only fill up to a multiple of ROWS have none.
         parameters: by name, (rows, ...) each; those that are learned require gradients.
     """
 
     def __init__(self, net: Net, members: Sequence[int], values: Sequence[Sequence[Tensor]]) -> None:
-        self.net, self.members = net, list(members)
+        self.template, self.members = net, list(members)
         self.parameters = {
             name: nn.Parameter(_filled_up(torch.stack([torch.as_tensor(v) for v in column])), one.requires_grad)
             for (name, one), column in zip(net.named_parameters(), zip(*values, strict=True), strict=True)
@@ -43,6 +44,16 @@ class Stack:
     def learned(self) -> list[nn.Parameter]:
         """The parameters that are learned."""
         return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
+
+    @property
+    def learned_rows(self) -> list[Tensor]:
+        """The values of the learned parameters, (rows, ...) each; changed in place, they change."""
+        return [parameter.detach() for parameter in self.learned]
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        """Likewise, of those that have one."""
+        return [parameter.grad for parameter in self.learned if parameter.grad is not None]
 
     def values(self, row: int) -> list[Tensor]:
         """Copies of a net's parameters."""
@@ -68,12 +79,12 @@ class Stack:
                 for key, value in column[0].items()
             }
 
-    def keep(self, members: Sequence[int], optimizer: torch.optim.Optimizer) -> None:
-        """Let all others go."""
+    def retain(self, members: Sequence[int], optimizer: torch.optim.Optimizer) -> None:
+        """Let all others go; where none is left, the optimiser passes the parameters over."""
         if not members:
             self.members = []
             for parameter in self.learned:
-                parameter.grad = None  # the optimiser passes it over
+                parameter.grad = None
             return
         rows = _rows([self.members.index(member) for member in members])
         for parameter in self.parameters.values():
@@ -82,6 +93,61 @@ class Stack:
                 state.update({key: value[rows] for key, value in state.items() if _has_rows(value, parameter)})
             parameter.data, parameter.grad = parameter.detach()[rows], None
         self.members = list(members)
+
+
+class Single:
+    """A net that runs by itself, because its layer knows no axis of nets, with the interface of a `Stack` of one row.
+
+    Args:
+        net: which.
+        member: what it is known by.
+        values: of its parameters.
+    """
+
+    def __init__(self, net: Net, member: int, values: Sequence[Tensor]) -> None:
+        self.template, self.members = net, [member]
+        with torch.no_grad():
+            for parameter, value in zip(net.parameters(), values, strict=True):
+                parameter.copy_(value)
+
+    @property
+    def learned(self) -> list[nn.Parameter]:
+        """See `Stack`."""
+        return [parameter for parameter in self.template.parameters() if parameter.requires_grad]
+
+    @property
+    def learned_rows(self) -> list[Tensor]:
+        """See `Stack`."""
+        return [parameter.detach().unsqueeze(0) for parameter in self.learned]
+
+    @property
+    def gradients(self) -> list[Tensor]:
+        """See `Stack`."""
+        return [parameter.grad.unsqueeze(0) for parameter in self.learned if parameter.grad is not None]
+
+    def values(self, row: int) -> list[Tensor]:
+        """See `Stack`."""
+        return [parameter.detach().clone() for parameter in self.template.parameters()]
+
+    def optimizer_state(self, row: int, optimizer: torch.optim.Optimizer) -> list[dict[str, object]]:
+        """See `Stack`."""
+        return [dict(optimizer.state[parameter]) for parameter in self.learned]
+
+    def put_optimizer_state(self, states: Sequence[Sequence[Mapping[str, object]]], optimizer: torch.optim.Optimizer) -> None:
+        """See `Stack`."""
+        for parameter, state in zip(self.learned, states[0], strict=False):
+            optimizer.state[parameter] = dict(state)
+
+    def retain(self, members: Sequence[int], optimizer: torch.optim.Optimizer) -> None:
+        """See `Stack`."""
+        if not members:
+            self.members = []
+            self.template.zero_grad()
+
+
+def runs_alone(net: Net) -> bool:
+    """Whether a net's layer has no axis of nets."""
+    return net.initial_state is None or not isinstance(net.layer, (PeepholeLSTM, nn.LSTM, nn.GRU))
 
 
 def joined(stacks: Sequence[Stack]) -> tuple[Parameters, dict[int, int]]:
@@ -110,8 +176,6 @@ def joined(stacks: Sequence[Stack]) -> tuple[Parameters, dict[int, int]]:
 def side_by_side(net: Net, parameters: Parameters, rows: Sequence[int], x: Tensor, noise: Tensor | None = None) -> Tensor:
     """The outputs of several nets, each for inputs of its own; no net sees anything of another.
 
-    LSTM cells and GRUs run in one pass over the axis of the nets, other layers one after the other.
-
     Args:
         net: one of their kind.
         parameters: of these nets and others.
@@ -122,12 +186,8 @@ def side_by_side(net: Net, parameters: Parameters, rows: Sequence[int], x: Tenso
     Returns:
         z, (R, N, T).
     """
+    assert net.initial_state is not None
     count = len(rows)
-    if not isinstance(net.layer, (PeepholeLSTM, nn.LSTM, nn.GRU)) or net.initial_state is None:
-        alone = [{name: values[row] for name, values in parameters.items()} for row in rows]
-        return torch.stack(
-            [torch.func.functional_call(net, own, (x[r], None if noise is None else noise[r])) for r, own in enumerate(alone)]
-        )
     places = _rows(rows)
     own = {name: values.index_select(0, places) for name, values in parameters.items()}
     x = _filled_up(x)
@@ -139,15 +199,15 @@ def side_by_side(net: Net, parameters: Parameters, rows: Sequence[int], x: Tenso
     if noise is not None:
         noise = _filled_up(noise)
         h, *rest = (state + noise[:, k : k + 1] for k, state in enumerate((h, *rest)))
-    hidden = gru.run(own, x, h.squeeze(1)) if isinstance(net.layer, nn.GRU) else _cells(net.layer, own, x, h, *rest)
+    hidden = gru.run(own, x, h.squeeze(1)) if isinstance(net.layer, nn.GRU) else _cells(net, own, x, h, *rest)
     weight = own["output.weight"].unsqueeze(1)  # (R, 1, 1, H)
     z = (hidden * weight).sum(-1) + own["output.bias"].unsqueeze(1)  # (R, N, T)
     return squash(z, net.output_activation)[:count]
 
 
-def _cells(layer: PeepholeLSTM | nn.LSTM, own: Parameters, x: Tensor, h: Tensor, c: Tensor) -> Tensor:
+def _cells(net: Net, own: Parameters, x: Tensor, h: Tensor, c: Tensor) -> Tensor:
     """What the layers of the nets give, (R, N, T, H); h and c (R, 1, N, H)."""
-    if isinstance(layer, PeepholeLSTM):
+    if isinstance(layer := net.layer, PeepholeLSTM):
         weights = Weights(own["layer.weight_ih"], own["layer.weight_hh"], own["layer.bias"], own.get("layer.weight_peephole"))
         activation, truncated = layer.activation, layer.truncated
     else:
