@@ -10,6 +10,7 @@ from tests.test_results import row
 from timing_tasks.condition import Condition
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.model import Model
+from timing_tasks.models import gru
 from timing_tasks.models.initial_noise import initial_noise
 from timing_tasks.models.initial_state import Learned
 from timing_tasks.models.nets import create
@@ -90,6 +91,18 @@ def test_nets_side_by_side_give_what_each_gives_alone(kind: Condition):
             for parameter, stacked in zip(nets[i].parameters(), stack.parameters.values(), strict=True):
                 expected = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
                 torch.testing.assert_close(stacked.grad[place], expected)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_the_gradient_of_grus_side_by_side(size: int):
+    shapes = {"weight_ih": (3 * size, 1), "weight_hh": (3 * size, size), "bias_ih": (3 * size,), "bias_hh": (3 * size,)}
+    weights = [torch.randn(2, *shape, dtype=torch.float64, requires_grad=True) for shape in shapes.values()]
+    h = torch.randn(2, 2, size, dtype=torch.float64, requires_grad=True)
+
+    def function(x, h, *weights):
+        return gru.run({f"layer.{name}_l0": value for name, value in zip(shapes, weights, strict=True)}, x, h)
+
+    assert torch.autograd.gradcheck(function, (X[:2, :, :5].clone().requires_grad_(), h, *weights))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 9])
