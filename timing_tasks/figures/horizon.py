@@ -51,6 +51,7 @@ def horizon(rows: Sequence[Row]) -> Figure:
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xticks(intervals, map(str, intervals))
+        axes.margins(y=0.1)  # room for the arrows
         axes.minorticks_off()
         axes.set_xlabel("minimum interval F / steps")
         axes.set_title(task.upper(), fontsize=10)
