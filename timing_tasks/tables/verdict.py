@@ -27,7 +27,7 @@ from timing_tasks.tasks.task import USUAL_TOLERANCE
 
 SEARCHED, HELD_OUT = "searched", "not searched"
 _ORIGINS = {SEARCHED: "of the searches for the closest protocol", HELD_OUT: "that are not in these searches"}
-_ALONE, _USUAL_NETS = "python reproduce/condition.py budget=long", 10
+_ALONE, _USUAL_NETS = "python reproduce/condition.py budget=paper", 10
 _NOTES = (
     "Solved: nets, with the 95% interval of their share, against the paper's ten (Fisher's exact test at 5%). Streams: of the "
     "solved nets, the mean with its 95% interval (Student's t), in thousands, against the paper's (Welch's test at 5%, its ± "
@@ -78,8 +78,9 @@ def verdict(title: str, rows: Sequence[Row], published: Sequence[Published], sea
         columns.add("protocol", origin)
         minutes = sum(int(row.net_steps) for row in some) / 1e8 / 60
         columns.add("minutes", f"{minutes:.1f}" if minutes >= 0.1 else "< 0.1")
+        limit = f" budget.net_steps={_limit(some)}" if cut else ""
         replicas = "" if ours.nets == _USUAL_NETS else f" replicas={ours.nets}"
-        columns.add("alone", f"`{_overrides(some[0])}{replicas}`")
+        columns.add("alone", f"`{_overrides(some[0])}{limit}{replicas}`")
     protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
     notes = [
         f"Protocol: {protocols}.",
@@ -130,6 +131,13 @@ def peepholes(title: str, rows: Sequence[Row], published: Sequence[Published]) -
         differs = "only here" if paper == NO_DIFFERENCE else "otherwise"
         columns.add("verdict", "open" if nothing else "as printed" if paper == here else differs)
     return Table(title, columns.header, columns.lines, (_NETS_NOTE,))
+
+
+def _limit(rows: Sequence[Row]) -> int:
+    """The net-steps at which nets were given up: theirs, which a last stream has made a few more, cut down to two digits."""
+    least = min(int(row.net_steps) for row in rows if row.status == "unsolved")
+    unit: int = 10 ** (len(str(least)) - 2)
+    return least // unit * unit
 
 
 def _counts(origin: str, said: Sequence[tuple[str, str]]) -> str:
