@@ -114,3 +114,32 @@ def test_its_answer_has_the_numbers_of_the_rows():
     ] * 4
     shares = [100 * outcome(group, "zero").on_time[-1] for group in groups[:2]]
     assert f"{shares[0]:.0f}% of the cos nets, {shares[1]:.0f}% of the tri nets" in answer
+
+
+def test_what_back_propagation_gives_has_the_numbers_of_the_rows():
+    rows = read_rows(ROOT / "results" / "recipes" / "runs.csv")
+    said = " ".join(TEXT.partition("### What it gives")[2].partition("\n## ")[0].split())
+
+    def of(task: str, interval: str, asked: str, recipe: str = "bptt", state: str = "learned", model: str = "peephole_lstm 1"):
+        wanted = (task, interval, recipe, state, model)
+        mine = [row for row in rows if (row.task, row.interval, row.recipe, row.initial_state, row.model) == wanted]
+        return summarise([row for row in mine if asked in (row.offsets, row.waveform)])
+
+    forty, fifty = of("nmsd", "40", "0 1"), of("nmsd", "50", "0 1")
+    assert f"F = 40 is solved by {forty.solved} of 10 nets with peepholes after a median of {cells.thousands(forty.median)}" in said
+    assert f"F = 50 by {fifty.solved} of 10 after {cells.thousands(fifty.median)}" in said
+    assert (
+        f"solved by {of('msd', '10', '0 1').solved} of 10 (two intervals) and {of('msd', '10', '0 1 2').solved} of 10 (three)"
+        in said
+    )
+    assert f"up to F = 30 ({of('gts', '30', '0').solved} of 10), and no net learns F = 40 or 50" in said
+    ratios = [of("gts", f, "0", "online").median / of("gts", f, "0").median for f in ("10", "20")]
+    assert all(18 < ratio < 35 for ratio in ratios)
+    assert not any(of("gts", f, "0", state=state).solved for f in ("40", "50") for state in ("zero", "learned"))
+    more = [(of("gts", "10", asked, "online").solved, of("gts", "10", asked).solved) for asked in ("0 1", "0 1 2")]
+    assert f"the paper's rule is better: 10 of 10 nets instead of {more[0][1]} and {more[1][1]}" in said
+    assert more[0][0] == more[1][0] == 10
+    smooth = [(f, wave) for f in ("10", "25") for wave in ("cos", "tri")]
+    assert all(of("pfg", f, wave).solved == 10 for f, wave in smooth)
+    assert {of("pfg", f, wave, state="zero").solved for f, wave in smooth} <= {7, 8, 9, 10}
+    assert not any(of("pfg", f, "rect", state=state).solved for f in ("10", "25") for state in ("zero", "learned"))
