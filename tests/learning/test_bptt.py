@@ -13,8 +13,6 @@ from torch import nn
 from tests.conftest import make_condition
 from timing_tasks.condition import Condition
 from timing_tasks.data import Asked, TimingDataModule, batch_of, padded_length
-from timing_tasks.errors import ConfigurationError
-from timing_tasks.learning import optimizers
 from timing_tasks.learning.bptt import BPTTModule
 from timing_tasks.learning.engine import Population, Verdict
 from timing_tasks.learning.trial import examine, judged, losses_of
@@ -216,44 +214,6 @@ def test_modules_of_the_users_run_each_by_itself():
     fit(alone)
     assert np.array_equal(together.weights(2), alone.weights(0))
     assert (alone.weights(0) != start).all()
-
-
-class LengthOfWeights(torch.optim.SGD):
-    """As LARS, whose steps have the length of all weights together."""
-
-    def step(self, closure=None):
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                parameter.grad.mul_(parameter.detach().norm())
-        return super().step(closure)
-
-
-class Counting(torch.optim.SGD):
-    def step(self, closure=None):
-        self.param_groups[0]["count"] = self.param_groups[0].get("count", 0) + 1
-        return super().step(closure)
-
-
-@pytest.mark.parametrize("kind", [LengthOfWeights, Counting])
-def test_optimisers_of_others_that_would_mix_nets_are_refused(kind: type):
-    with pytest.raises(ConfigurationError, match=r"number by itself|counts by parameter"):
-        optimizers.check([BPTT("bptt", optimizer={"_target_": f"{__name__}.{kind.__name__}", "lr": 0.1})])
-
-
-def test_all_tasks_have_the_same_optimiser():
-    with pytest.raises(ConfigurationError, match="the same for all tasks"):
-        optimizers.check([BPTT("bptt", optimizer=SGD), BPTT("bptt", optimizer=ADAM)])
-
-
-@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop", "Rprop"])
-def test_optimisers_that_treat_every_number_by_itself_will_do(name: str):
-    optimizers.check([BPTT("bptt", optimizer={"_target_": f"torch.optim.{name}", "lr": lr}) for lr in (0.1, 0.2)])
-
-
-@pytest.mark.parametrize(("name", "why"), [("Adafactor", "every number by itself"), ("LBFGS", "cannot make a step")])
-def test_optimisers_that_would_mix_nets_are_refused(name: str, why: str):
-    with pytest.raises(ConfigurationError, match=why):
-        optimizers.check([BPTT("bptt", optimizer={"_target_": f"torch.optim.{name}", "lr": 0.1})])
 
 
 def test_the_gradient_of_a_net_is_that_of_its_loss_alone():

@@ -36,6 +36,9 @@ class BPTTModule(PopulationModule):
     Args:
         population: the replicas, all of conditions with the recipe `bptt`.
         data: where their streams come from.
+
+    Attributes:
+        nets: of the replicas, by their positions in the population.
     """
 
     engine_name = "torch"

@@ -17,11 +17,11 @@ Optimizers = tuple[torch.optim.Optimizer, LRScheduler | None]
 
 
 def create(recipes: Sequence[BPTT], parameters: Sequence[Sequence[nn.Parameter]]) -> Optimizers:
-    """One optimiser for the nets of several conditions, with a parameter group for each, and its scheduler.
+    """One optimiser for nets of several recipes, with a parameter group for each, and its scheduler.
 
     Args:
-        recipes: of the conditions; they differ in numbers at most.
-        parameters: of the conditions' nets.
+        recipes: they differ in numbers at most (`check`).
+        parameters: of the nets of each recipe.
 
     Raises:
         ConfigurationError: an optimiser or scheduler that there is not, or arguments that it does not take.

@@ -75,8 +75,9 @@ class Stacks:
 
     def kept(self, index: int) -> list[dict[str, Any]]:
         """What the optimiser keeps of each parameter that a net learns."""
-        if index in self._at_rest or self._optimizer is None:
+        if index in self._at_rest:
             return self._kept.get(index, [])
+        assert self._optimizer is not None
         stack, row = self._place[index]
         return stack.optimizer_state(row, self._optimizer)
 
@@ -122,7 +123,8 @@ class Stacks:
     def make_due(self, updates: Callable[[int], int]) -> list[int]:
         """The nets whose turn it is: those with the fewest updates behind them."""
         behind = [updates(stack.members[0]) for stack in self._stacks]
-        self._due = [stack for stack, number in zip(self._stacks, behind, strict=True) if number == min(behind)]
+        fewest = min(behind, default=0)
+        self._due = [stack for stack, number in zip(self._stacks, behind, strict=True) if number == fewest]
         self._joined.clear()
         return sorted(index for stack in self._due for index in stack.members)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -36,7 +37,7 @@ class Stack:
     def __init__(self, net: Net, members: Sequence[int], values: Sequence[Sequence[Tensor]]) -> None:
         self.template, self.members = net, list(members)
         self.parameters = {
-            name: nn.Parameter(_filled_up(torch.stack([torch.as_tensor(v) for v in column])), one.requires_grad)
+            name: nn.Parameter(_filled_up(torch.stack(column)), one.requires_grad)
             for (name, one), column in zip(net.named_parameters(), zip(*values, strict=True), strict=True)
         }
 
@@ -157,11 +158,10 @@ def joined(stacks: Sequence[Stack]) -> tuple[Parameters, dict[int, int]]:
     """
     names = dict.fromkeys(name for stack in stacks for name in stack.parameters)
     shapes = {name: parameter.shape[1:] for stack in stacks for name, parameter in stack.parameters.items()}
+    counts = [next(iter(stack.parameters.values())).size(0) for stack in stacks]
     rows: dict[int, int] = {}
-    counts: list[int] = []
-    for stack in stacks:
-        rows |= {member: sum(counts) + row for row, member in enumerate(stack.members)}
-        counts.append(next(iter(stack.parameters.values())).size(0))
+    for stack, first in zip(stacks, itertools.accumulate(counts, initial=0), strict=False):
+        rows |= {member: row for row, member in enumerate(stack.members, first)}
     return {
         name: torch.cat(
             [
