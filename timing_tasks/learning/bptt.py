@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
+import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
@@ -66,19 +67,9 @@ class BPTTModule(PopulationModule):
             metric.reset()
         self.nets.create()
 
-    def on_fit_start(self) -> None:
-        """From here on one thread does the work of this process.
-
-        Its pieces are small, several threads wait for each other for longer than they compute, the more so on a busy machine;
-        and where torch shares a tensor out among threads, digits depend on how many there are.
-        """
-        super().on_fit_start()
-        self._threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-
-    def on_fit_end(self) -> None:
-        """As many threads as before."""
-        torch.set_num_threads(self._threads)
+    def configure_callbacks(self) -> list[L.Callback]:
+        """One thread does the work of this process."""
+        return [_OneThread()]
 
     def weights(self, index: int) -> np.ndarray:
         """See `PopulationModule.weights`."""
@@ -273,3 +264,23 @@ class BPTTModule(PopulationModule):
         self.nets.put(index, net.parameters, net.optimizer)
         self.state.put_row(index, net.counters)
         self.seconds[index] = net.seconds
+
+
+class _OneThread(L.Callback):
+    """As long as a fit lasts torch has one thread.
+
+    The pieces of work are small, several threads wait for each other for longer than they compute, the more so on a busy
+    machine; and where torch shares a tensor out among threads, digits depend on how many there are.
+    """
+
+    def __init__(self) -> None:
+        self.before = torch.get_num_threads()
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        torch.set_num_threads(1)
+
+    def on_fit_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        torch.set_num_threads(self.before)
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        torch.set_num_threads(self.before)
