@@ -20,7 +20,7 @@ from timing_tasks.config import experiment
 from timing_tasks.learning.engine import Population, State, create
 
 ROOT = Path(__file__).parent.parent
-REPLICAS, FEWER, NET_STEPS = 2000, 100, 100_000
+REPLICAS, FEWER, NET_STEPS = 2000, 100, 1_000_000
 _CHUNK = 10_000
 
 

@@ -19,7 +19,8 @@ _PERIODS = 4
 class TensorBoardPictures(L.Callback):
     """For each condition with a target at every step, the first replica's output in a test stream.
 
-    Drawn after some seconds, then each time the training has lasted twice as long, and at the replica's verdict.
+    Drawn after some seconds, then each time the training has lasted twice as long, or longer, so that no more than a twentieth
+    of the time is spent on it, and at the replica's verdict.
 
     Args:
         seconds: until the first picture.
@@ -35,9 +36,8 @@ class TensorBoardPictures(L.Callback):
         assert isinstance(module, PopulationModule)
         if not trainer.is_global_zero:
             return
-        is_due = time.monotonic() - self.start >= self.next
-        if is_due:
-            self.next *= 2
+        began = time.monotonic() - self.start
+        is_due = began >= self.next
         population, state = module.population, module.state
         for index in np.unique(population.condition, return_index=True)[1].tolist():
             condition = population.condition_of(index)
@@ -53,6 +53,9 @@ class TensorBoardPictures(L.Callback):
                     board.experiment.add_image(f"output against target/{condition}", image, streams, dataformats="HWC")
                 if has_verdict:
                     self.done.add(index)
+        if is_due:
+            ended = time.monotonic() - self.start
+            self.next = max(2 * self.next, ended + 20 * (ended - began))
 
 
 class _Canvas:
