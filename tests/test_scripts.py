@@ -74,7 +74,7 @@ def test_a_report_without_solved_nets_has_its_tables_and_says_what_cannot_be_dra
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "my (new) results" / "README.md").read_text()
     assert text.count("No figure: no solved net") == 5
-    assert text.count("Protocol: printed.") == 7
+    assert text.count("Protocol: printed.") == 6
     assert "left out: The learned initial state" in done.stdout
     assert "closest(learning_rate=1e-5 momentum=0.99)" in text  # a part that has a protocol of its own keeps it
 
