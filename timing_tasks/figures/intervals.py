@@ -21,6 +21,7 @@ def streams_against_interval(rows: Sequence[Row], published: Sequence[Published]
     axes = figure.subplots()
     looks = {"false": ("LSTM", "s", -0.5), "true": ("peephole LSTM", "o", 0.5)}
     conditions = by_condition([row for row in rows if row.task == "nmsd"])
+    tips = []  # of the arrows
     for peepholes, (name, marker, shift) in looks.items():
         mine = [some for some in conditions if some[0].peepholes == peepholes]
         summaries = [(int(some[0].interval), summarise(some)) for some in mine]
@@ -53,9 +54,10 @@ def streams_against_interval(rows: Sequence[Row], published: Sequence[Published]
             markersize=5,
         )
         for f, s in unsolved:
+            tips.append(2.2 * s.censored_at)
             axes.annotate(
                 "",
-                (f + shift, s.censored_at * 2.2),
+                (f + shift, tips[-1]),
                 (f + shift, s.censored_at * 1.1),
                 arrowprops={"arrowstyle": "->", "color": "black"},
             )
@@ -74,6 +76,7 @@ def streams_against_interval(rows: Sequence[Row], published: Sequence[Published]
             label=f"{name}, paper (mean ± as printed{checked})",
         )
     axes.set_yscale("log")
+    axes.set_ylim(top=max([axes.get_ylim()[1], *(1.2 * tip for tip in tips)]))
     axes.set_xticks(sorted({int(some[0].interval) for some in conditions}))
     axes.set_xlabel("minimum interval F / steps")
     axes.set_ylabel("training streams until solved")
