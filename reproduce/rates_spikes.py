@@ -1,0 +1,19 @@
+"""Do nets with peepholes generate spikes far apart if they learn more slowly? `python reproduce/rates_spikes.py`."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from timing_tasks import app
+from timing_tasks.study import study
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(config: DictConfig) -> None:
+    """Run what is missing of every reading, then print and write the table."""
+    study(config, HERE / "published")
+
+
+if __name__ == "__main__":
+    app.run(__file__, main, HERE.parent / "configs")
