@@ -38,7 +38,13 @@ def main(config: DictConfig) -> None:
         except NothingToDrawError as error:
             print(error)
             content = f"## {composed.title}\n\nNo figure: {error}.\n"
-        command = ["python", f"reproduce/{part.script}.py", *passed_on, *own, f"output=runs/again/{Path(composed.output).name}"]
+        command = [
+            "python",
+            f"reproduce/{part.script}.py",
+            *passed_on,
+            *own,
+            f"output=runs/again/{part.get('folder', composed.name)}",
+        ]
         again = f"Again, in about {part.minutes} minutes on two cores:\n\n```bash\n{shlex.join(command)}\n```\n"
         sections[place] = content and f"{content}\n{again}"
     if not any(sections.values()):

@@ -1,12 +1,14 @@
 """What the README shows works as it stands there."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from timing_tasks import app
 from timing_tasks.restarts import STARTS, outcome, restarted
 from timing_tasks.rows import COLUMNS, Row, read_rows
 from timing_tasks.statistics import paired_ratio, summarise
@@ -33,6 +35,29 @@ def test_the_layer_takes_the_place_of_nn_lstm_as_it_says():
     ours, expected = (names["output"], names["h"], names["c"]), theirs(x)
     for mine, reference in zip(ours, (expected[0], *expected[1]), strict=True):
         assert mine.shape == reference.shape
+
+
+def _commands() -> list[list[str]]:
+    """Those of scripts, in blocks of their own and in the report, split as a shell does."""
+    found = []
+    for text in (TEXT, (ROOT / "results" / "README.md").read_text()):
+        for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line.partition("#")[0] if " # " in line else line)
+                scripts = [place for place, word in enumerate(words) if re.fullmatch(r"reproduce/\w+\.py", word)]
+                found += [[Path(words[place]).stem, *words[place + 1 :]] for place in scripts]
+    return found
+
+
+def test_its_commands_are_understood():
+    found = _commands()
+    assert len(found) > 20
+    for script, *overrides in found:
+        overrides = [override for override in overrides if override != "-m" and not override.startswith("hydra/")]
+        for job in app._jobs(overrides):
+            app._check_overrides(script, job, ROOT / "configs")
+            if "trainer=gpus" not in job or torch.cuda.is_available():
+                app._check_values(script, job, ROOT / "configs")
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "results").glob("*.md"))]

@@ -165,6 +165,11 @@ def test_every_task_can_be_run(overrides: str, line: str, tmp_path: Path):
     ("overrides", "recipe", "model"),
     [
         ("task=gts recipe.optimizer.lr=0.5 initial_state=noisy", "bptt(optimizer.lr=0.5)", "peephole_lstm 1"),
+        (
+            "recipe.optimizer={_target_:torch.optim.Adam,lr:0.1}",
+            "bptt(optimizer={_target_:torch.optim.Adam,lr:0.1})",
+            "peephole_lstm 1",
+        ),
         ("model=gru initial_state=learned", "bptt", "gru 1"),
         ("task=pfg model=custom model.target=torch.nn.Identity", "bptt", "torch.nn.Identity()"),
     ],

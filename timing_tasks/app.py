@@ -54,6 +54,7 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
                 print("stopped; the same command goes on from here")
                 sys.exit(128 + (stop.number if isinstance(stop, StoppedError) else signal.SIGINT))
 
+        sys.argv[1:] = _replacing(sys.argv[1:])
         application()
     except UserError as error:
         _end(error)
@@ -86,7 +87,7 @@ def _jobs(arguments: list[str]) -> Iterator[list[str]]:
 def _check_values(name: str, overrides: list[str], configs: Path) -> None:
     """Raise ConfigurationError for the first value that the experiment of a config cannot have."""
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(configs)):
-        config = hydra.compose(name, overrides=overrides)
+        config = hydra.compose(name, overrides=_replacing(overrides))
     if "conditions" in config or "task" in config:
         experiment(config)
 
@@ -112,7 +113,7 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
             if is_option and value.lstrip().startswith(("{", "[")):  # Hydra would merge it, past the option's name
                 raise ConfigurationError(key, value, f"one of {options}; single values as {key}.KEY=VALUE")
             try:
-                composed = hydra.compose(name, overrides=[*chosen, override])
+                composed = hydra.compose(name, overrides=[*chosen, *_replacing([override])])
                 OmegaConf.to_container(composed, resolve=True)
             except (HydraException, OmegaConfBaseException, ValueError) as error:
                 if is_option:
@@ -124,6 +125,16 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
             if is_option:
                 chosen.append(override)
                 plain = composed
+
+
+def _replacing(overrides: Sequence[str]) -> list[str]:
+    """For Hydra, which would merge a mapping into the one that is there: with a `_target_` it is another object instead."""
+    found: list[str] = []
+    for override in overrides:
+        key, _, value = override.partition("=")
+        is_object = value.startswith("{") and "_target_" in value
+        found += [f"{key}=null", override] if is_object else [override]
+    return found
 
 
 def _hint(key: str, known: list[str]) -> str:
@@ -154,12 +165,15 @@ def _keys(config: DictConfig) -> list[str]:
 
 def compose(name: str, changes: Sequence[str]) -> DictConfig:
     """Another script's config, as its command would compose it; within the main function of `run`."""
-    return _named_changes(hydra.compose(name, overrides=list(changes)), changes)
+    return _named_changes(hydra.compose(name, overrides=_replacing(changes)), changes)
 
 
 def overrides() -> list[str]:
     """What the command line has changed; within the main function of `run`."""
-    return list(HydraConfig.get().overrides.task)
+    given = list(HydraConfig.get().overrides.task)
+    return [
+        one for one, after in zip(given, [*given[1:], ""], strict=True) if not after.startswith(f"{one.removesuffix('null')}{{")
+    ]
 
 
 def _with_default_output(config: DictConfig, repository: Path) -> DictConfig:
