@@ -61,7 +61,7 @@ class RowWriter(L.Callback):
 
 
 class Checkpoints(Checkpoint):
-    """A checkpoint about every second: a kill loses no more than that. The one before it is kept.
+    """A checkpoint about every second, of many nets less often: a kill loses no more than that. The one before it is kept.
 
     Args:
         folder: where to.
