@@ -30,21 +30,16 @@ def main(config: DictConfig) -> None:
         passed_on = [override for override in app.overrides() if override.partition("=")[0].partition(".")[0] not in groups]
         composed = app.compose(part.script, [*passed_on, *own])
         composed.output = str(output / part.get("folder", composed.name))
+        command = ["python", f"reproduce/{part.script}.py", *passed_on, *own]
         if part.get("only_if_complete", False) and not report.is_complete(composed):
-            print(f"left out: {composed.title} (python reproduce/{part.script}.py output={shlex.quote(composed.output)} runs it)")
+            print(f"left out: {composed.title} ({shlex.join([*command, f'output={composed.output}'])} runs it)")
             continue
         try:
             content = report.produce(composed, HERE / "published")
         except NothingToDrawError as error:
             print(error)
             content = f"## {composed.title}\n\nNo figure: {error}.\n"
-        command = [
-            "python",
-            f"reproduce/{part.script}.py",
-            *passed_on,
-            *own,
-            f"output=runs/again/{part.get('folder', composed.name)}",
-        ]
+        command.append(f"output=runs/again/{part.get('folder', composed.name)}")
         again = f"Again, in about {part.minutes} minutes on two cores:\n\n```bash\n{shlex.join(command)}\n```\n"
         sections[place] = content and f"{content}\n{again}"
     if not any(sections.values()):

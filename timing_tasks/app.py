@@ -172,7 +172,7 @@ def overrides() -> list[str]:
     """What the command line has changed; within the main function of `run`."""
     given = list(HydraConfig.get().overrides.task)
     return [
-        one for one, after in zip(given, [*given[1:], ""], strict=True) if not after.startswith(f"{one.removesuffix('null')}{{")
+        one for one, after in zip(given, [*given, ""][1:], strict=True) if not after.startswith(f"{one.removesuffix('null')}{{")
     ]
 
 
