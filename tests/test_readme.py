@@ -90,6 +90,18 @@ def median(rows: list[Row]) -> str:
     return cells.thousands(summarise(rows).median)
 
 
+def test_what_it_says_of_spikes_far_apart_is_in_the_rows():
+    def solved(rate: str, peepholes: str, interval: str) -> int:
+        rows = read_rows(ROOT / "results" / "rates_spikes" / f"rate_{rate}" / "runs.csv")
+        asked = (peepholes, interval)
+        return sum((row.peepholes, row.interval, row.status) == (*asked, "solved") for row in rows)
+
+    assert "at our rate intervals of up to 40 steps, which those with peepholes do not" in TEXT
+    assert (solved("1e-4", "false", "40"), solved("1e-4", "true", "40")) == (10, 0)
+    assert "of up to 50,\nand then those with peepholes do, too" in TEXT
+    assert all(solved("2e-5", peepholes, f) >= 9 for peepholes in ("true", "false") for f in ("30", "40", "50"))
+
+
 def test_its_answer_has_the_numbers_of_the_rows():
     rows = read_rows(ROOT / "results" / "initial_state" / "runs.csv")
     answer = " ".join(TEXT.partition("**Yes,")[2].partition("Three lines")[0].split())
