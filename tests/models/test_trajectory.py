@@ -64,15 +64,20 @@ def run(row: Row, asked: Stream, factor: float = 1.0) -> Trajectory:
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*/runs.csv")), ids=lambda path: path.parent.name)
 def test_the_kept_weights_solve_their_tests_again(path: Path):
     # One net of each condition, by the tasks' own definitions: nothing of the engines is in this.
+    by_chance = []
     for row in first_solved(path):
         task = row.asked
         tests = range(task.test_streams) if task.test_periods == 1 else [0]
         for test in tests:
             asked = stream(task, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, test)
             units = run(row, asked)
+            if abs(run(row, asked, 1 + 1e-15).output - units.output)[asked.has_target].max() > 0.1 and task.name == "nmsd":
+                by_chance.append((row.interval, row.peepholes))  # chaotic: the last bit of a weight decides what it answers
+                break
             assert stream_size(asked, units.output, task.tolerance) == task.test_periods, row
         if task.test_streams == 1:
             error = root_mean_square_error(asked, units.output)
             # A few solutions are chaotic: a change in the last bit of a weight grows until it can be seen, within the tolerance.
             moved = root_mean_square_error(asked, run(row, asked, 1 + 1e-15).output)
             assert float(row.rmse) == pytest.approx(error, rel=max(1e-9, 30 * abs(moved / error - 1))), row
+    assert by_chance == ([("40", "true")] if path.parent.name == "table1" else [])
