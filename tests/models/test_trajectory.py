@@ -71,7 +71,8 @@ def test_the_kept_weights_solve_their_tests_again(path: Path):
         for test in tests:
             asked = stream(task, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, test)
             units = run(row, asked)
-            if abs(run(row, asked, 1 + 1e-15).output - units.output)[asked.has_target].max() > 0.1 and task.name == "nmsd":
+            nearby = [run(row, asked, 1 + k * 1e-15).output - units.output for k in (-30, -10, -3, -1, 1, 3, 10, 30)]
+            if task.name == "nmsd" and np.abs(nearby)[:, asked.has_target].max() > 0.1:
                 by_chance.append((row.interval, row.peepholes))  # chaotic: the last bit of a weight decides what it answers
                 break
             assert stream_size(asked, units.output, task.tolerance) == task.test_periods, row
