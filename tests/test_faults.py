@@ -126,7 +126,7 @@ def test_a_full_disk_while_a_checkpoint_is_written_is_told(tmp_path: Path):
     arguments = (SCRIPT, *QUICK, "output=o")
 
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))  # enough for rows, not for a checkpoint
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))  # enough for rows, not for a checkpoint
 
     done = subprocess.run(
         command(*arguments), cwd=tmp_path, preexec_fn=limit, capture_output=True, text=True, timeout=120, check=False

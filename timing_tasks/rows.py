@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -20,6 +20,9 @@ CONDITION_COLUMNS = (
     *("task", "interval", "offsets", "waveform", "peepholes", "initial_state", "recipe", "protocol"),
     *("forget_gate", "output_activation", "tolerance", "model", "readings"),
 )
+
+
+_condition_columns: Callable[[object], tuple[str, ...]] = attrgetter(*CONDITION_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Row:
     @property
     def condition(self) -> tuple[str, ...]:
         """What rows of one condition have in common; the values of `Condition.columns`."""
-        return tuple(getattr(self, column) for column in CONDITION_COLUMNS)
+        return _condition_columns(self)
 
     @property
     def replica_key(self) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ class Checkpoints(Checkpoint):
 
     Args:
         folder: where to.
-        seconds: from one to the next, or longer, so that no more than a twentieth of the time is spent on them.
+        seconds: from one to the next, or longer, so that no more than a fiftieth of the time is spent on them.
     """
 
     def __init__(self, folder: Path, seconds: float = 0.5) -> None:
@@ -79,7 +79,7 @@ class Checkpoints(Checkpoint):
         if trainer.is_global_zero and module.is_told and (start >= self.due or trainer.should_stop):
             self._save(trainer)
             end = time.monotonic()
-            self.due = end + max(self.seconds, 20 * (end - start))
+            self.due = end + max(self.seconds, 50 * (end - start))
 
     def _save(self, trainer: L.Trainer) -> None:
         """The file is complete before it takes its name."""

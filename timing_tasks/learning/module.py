@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -40,7 +41,7 @@ class PopulationModule(L.LightningModule):
         seconds: of wall-clock time that each replica has cost so far, float64, [replicas]; what replicas share is divided
             among them by the net-steps that they take in it.
         net_steps_per_second: lately, over all replicas.
-        own: the positions of those that this process trains, by default all; set before the fit begins.
+        own: the positions of those that this process trains, int64, by default all; set before the fit begins.
         is_told: whether rank 0 has just heard how far the replicas of all processes are, as it does about every half second.
         engine: who executes the hot loop, as rows have it.
     """
@@ -53,7 +54,7 @@ class PopulationModule(L.LightningModule):
         self.population = population
         self.seconds = torch.zeros(len(population), dtype=torch.float64)
         self.net_steps_per_second = 0.0
-        self.own: Sequence[int] = range(len(population))
+        self.own = np.arange(len(population))
         self.is_told = True
         self._known_names: list[str] = []
 
@@ -72,8 +73,8 @@ class PopulationModule(L.LightningModule):
 
     def running(self) -> Sequence[int]:
         """The positions of the running replicas that this process trains."""
-        verdicts = self.state.verdict.tolist()
-        return [index for index in self.own if verdicts[index] == Verdict.RUNNING]
+        running: list[int] = self.own[self.state.verdict.numpy()[self.own] == Verdict.RUNNING].tolist()
+        return running
 
     def part(self, rows: Sequence[int]) -> Any:
         """All that changes of some replicas, for another process's `put_part`: what can be pickled."""
@@ -99,9 +100,9 @@ class PopulationModule(L.LightningModule):
         """What distinguishes a replica from all others: another version or engine would go on with other digits."""
         if not self._known_names:
             people, made_by = self.population, f"{timing_tasks.__version__} {self.engine_name}"
-            conditions = list(map(repr, people.conditions))
+            conditions = [hashlib.sha256(f"{made_by} {c!r}".encode()).hexdigest()[:32] for c in people.conditions]
             numbers = zip(people.condition.tolist(), people.seed.tolist(), people.replica.tolist(), strict=True)
-            self._known_names = [f"{made_by} {conditions[c]} {seed} {replica}" for c, seed, replica in numbers]
+            self._known_names = [f"{conditions[c]} {seed} {replica}" for c, seed, replica in numbers]
         return self._known_names
 
     def known(self, checkpoint: dict[str, Any]) -> tuple[list[int], list[int], list[int]]:

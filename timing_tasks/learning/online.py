@@ -60,9 +60,9 @@ class OnlineModule(PopulationModule):
         seconds = max(time.perf_counter() - start, 1e-9)
         steps = self._own_state.net_steps - before
         self.net_steps_per_second = int(steps.sum()) / seconds
-        self.seconds[list(self.own)] += seconds * steps / max(int(steps.sum()), 1)
+        self.seconds[self.own] += seconds * steps / max(int(steps.sum()), 1)
         if self._own_state is not self.state:
-            self.state.put(self.own, self._own_state, range(len(self.own)))
+            self.state.put(self.own.tolist(), self._own_state, range(len(self.own)))
         self.engine_seconds += seconds
         blocks = int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)) // self.engine.block
         self._chunk = max(1, blocks) * self.engine.block
@@ -79,7 +79,7 @@ class OnlineModule(PopulationModule):
         self.engine = self.engine.on(self.device)
         self._own_population, self._own_state = self.population, self.state
         if len(self.own) < len(self.population):
-            self._own_population, self._own_state = self.population.at(self.own), self.state.at(self.own)
+            self._own_population, self._own_state = self.population.at(self.own.tolist()), self.state.at(self.own.tolist())
 
     def part(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """See `PopulationModule.part`."""

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any, Literal, TypeVar
 
 import lightning as L
+import numpy as np
 import torch
 import torch.distributed as dist
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
@@ -109,7 +110,7 @@ class Exchange(L.Callback):
     def setup(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
         """Share the replicas out."""
         assert isinstance(module, PopulationModule)
-        module.own = range(trainer.global_rank, len(module.population), trainer.world_size)
+        module.own = np.arange(trainer.global_rank, len(module.population), trainer.world_size)
 
     def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Listen to signals, instead of Lightning, whose answer would break into the exchange."""

@@ -189,7 +189,7 @@ class State:
             weights = initial_weights(
                 int(population.seed[r]), int(population.replica[r]), condition.protocol.gate_biases, condition.peepholes
             )
-            state.weights[r] = torch.from_numpy(weights)
+            state.weights.numpy()[r] = weights
         return state
 
     def tensors(self) -> dict[str, Tensor]:
