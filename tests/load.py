@@ -28,6 +28,7 @@ def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
     overrides = [f"replicas={REPLICAS}", f"budget.net_steps={NET_STEPS}"]
     table = [sys.executable, str(ROOT / "reproduce" / "table3.py"), *overrides, f"output={folder}"]
+    before = alone(overrides)
     start = time.perf_counter()
     subprocess.run(table, check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - start
@@ -36,7 +37,11 @@ def main() -> None:
     print(f"{used.ru_maxrss / 1e3:.0f} MB of memory, {seconds:.0f} s, {used.ru_utime:.0f} s of the processor, {sizes}")
     with (folder / "runs.csv").open(newline="") as file:
         steps = [int(row["net_steps"]) for row in csv.DictReader(file)]
-    print(f"{sum(steps) / seconds / 1e6:.1f}M net-steps/s, {alone(overrides) / 1e6:.1f}M by the engine alone")
+    with (folder / "seconds.csv").open(newline="") as file:
+        in_engine = sum(float(row["seconds"]) for row in csv.DictReader(file))
+    speed, after = sum(steps) / seconds, alone(overrides)
+    print(f"{speed / 1e6:.1f}M net-steps/s; by the engine alone {before / 1e6:.1f}M before and {after / 1e6:.1f}M after it")
+    print(f"{in_engine / seconds:.1%} of the time in the engine")
     assert used.ru_maxrss < 1e6
     assert sizes["tensorboard"] < 50e6
     assert len(steps) == 28 * REPLICAS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
 from timing_tasks.errors import ConfigurationError, check_number, check_whole
@@ -147,7 +148,7 @@ class Condition:
         if isinstance(self.recipe, BPTT) and self.recipe.truncated and not self.model.has_cells:
             raise ConfigurationError("recipe.truncated", True, f"false for the model {self.model}, which has no cells")
 
-    @property
+    @functools.cached_property
     def columns(self) -> dict[str, str]:
         """What a row of results says of the condition, by column."""
         return {

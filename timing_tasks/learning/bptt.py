@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from timing_tasks.data import Asked, Batch, TimingDataModule, batch_of, padded_length
+from timing_tasks.learning import ranks
 from timing_tasks.learning.engine import Population, Verdict
 from timing_tasks.learning.metrics import RootMeanSquareError, SolvedFraction, StreamSize
 from timing_tasks.learning.module import PopulationModule
@@ -222,7 +223,7 @@ class BPTTModule(PopulationModule):
         if self.is_told:
             names = ("mean training stream size", "solved fraction of the tests", "RMSE of whole test streams")
             for name, metric in zip(names, (self.training_size, self.solved, self.error), strict=True):
-                if not torch.isnan(value := metric.compute()):
+                if not torch.isnan(value := ranks.together(metric.compute)):
                     self.log(name, value, batch_size=1)
                 metric.reset()
 

@@ -175,12 +175,12 @@ class PopulationProgress(ProgressBar):
 def work(module: PopulationModule) -> tuple[np.ndarray, np.ndarray]:
     """Net-steps spent by each replica, and an estimate of those left at most, both [replicas], float64."""
     state, population = module.state, module.population
-    records = population.records[population.condition]
+    kinds = "budget_training_streams", "budget_net_steps"
+    most_streams, most_steps = (population.records[kind][population.condition] for kind in kinds)
     spent = state.net_steps.numpy().astype(float)
     streams = state.training_streams.numpy()
     per_stream = spent / np.maximum(streams, 1)
-    by_streams = (records["budget_training_streams"] - streams) * per_stream
-    left = np.minimum(by_streams, records["budget_net_steps"] - spent)
+    left = np.minimum((most_streams - streams) * per_stream, most_steps - spent)
     return spent, np.where(state.verdict.numpy() == Verdict.RUNNING, np.maximum(left, 0.0), 0.0)
 
 

@@ -19,7 +19,7 @@ _PERIODS = 4
 class TensorBoardPictures(L.Callback):
     """For each condition with a target at every step, the first replica's output in a test stream.
 
-    Drawn after some seconds, then each time the training has lasted twice as long, or longer, so that no more than a twentieth
+    Drawn after some seconds, then each time the training has lasted twice as long, or longer, so that no more than a fiftieth
     of the time is spent on it, and at the replica's verdict.
 
     Args:
@@ -30,6 +30,13 @@ class TensorBoardPictures(L.Callback):
         self.start, self.next = time.monotonic(), seconds
         self.done: set[int] = set()
         self._canvas: _Canvas | None = None
+        self._shown: list[int] = []  # where these replicas are
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Find the replicas."""
+        assert isinstance(module, PopulationModule)
+        first = np.unique(module.population.condition, return_index=True)[1].tolist()
+        self._shown = [index for index in first if module.population.condition_of(index).task.has_dense_targets]
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """Draw what is due."""
@@ -39,10 +46,10 @@ class TensorBoardPictures(L.Callback):
         began = time.monotonic() - self.start
         is_due = began >= self.next
         population, state = module.population, module.state
-        for index in np.unique(population.condition, return_index=True)[1].tolist():
+        for index in self._shown:
             condition = population.condition_of(index)
             has_verdict = int(state.verdict[index]) != Verdict.RUNNING
-            if condition.task.has_dense_targets and index not in self.done and (is_due or has_verdict):
+            if index not in self.done and (is_due or has_verdict):
                 streams = int(state.training_streams[index])
                 seen = (int(population.seed[index]), int(population.replica[index]), streams)
                 if self._canvas is None:
@@ -55,7 +62,7 @@ class TensorBoardPictures(L.Callback):
                     self.done.add(index)
         if is_due:
             ended = time.monotonic() - self.start
-            self.next = max(2 * self.next, ended + 20 * (ended - began))
+            self.next = max(2 * self.next, ended + 50 * (ended - began))
 
 
 class _Canvas:

@@ -158,20 +158,25 @@ def _highest(trainer: L.Trainer, *numbers: int) -> list[int]:
     if trainer.world_size == 1:
         return list(numbers)
     tensor = torch.tensor(numbers)
-    _together(lambda: dist.all_reduce(tensor, dist.ReduceOp.MAX))
+    together(lambda: dist.all_reduce(tensor, dist.ReduceOp.MAX))
     return [int(number) for number in tensor]
 
 
 def _gathered(trainer: L.Trainer, value: T) -> list[T]:
     """In rank 0, what all others have; elsewhere nothing."""
     values: list[Any] | None = [None] * trainer.world_size if trainer.is_global_zero else None
-    _together(lambda: dist.gather_object(value if not trainer.is_global_zero else None, values))
+    together(lambda: dist.gather_object(value if not trainer.is_global_zero else None, values))
     return (values or [])[1:]
 
 
-def _together(act: Callable[[], object]) -> None:
+def together(act: Callable[[], T]) -> T:
+    """What all processes do at the same time.
+
+    Raises:
+        LostProcessError: one of them is gone.
+    """
     try:
-        act()
+        return act()
     except RuntimeError as error:
         time.sleep(2)  # the process that is the cause, if it can still say why, ends first and is heard
         raise LostProcessError from error

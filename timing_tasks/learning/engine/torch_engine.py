@@ -19,6 +19,7 @@ from timing_tasks.tasks.streams import Purpose
 from timing_tasks.tasks.task import TASKS
 
 NMSD, _, GTS, PFG = range(len(TASKS))
+_MOST_SIZES = 7  # of the 8 programs that torch.compile makes of one function
 _AT = {name: position for position, name in enumerate(WEIGHT_NAMES)}
 
 
@@ -47,8 +48,9 @@ class TorchEngine:
         there = state.to(self.device)
         run = _Run(population, there, self.device)
         if self.block > 1:
+            advance = _compiled_advance(self.device, self.block, len(population), len(run.all_offsets), len(run.all_targets))
             for _ in range(net_steps // self.block):
-                _compiled_advance()(run, self.block)
+                advance(run, self.block)
             net_steps %= self.block
         run.advance(net_steps)
         for name, tensor in state.tensors().items():
@@ -56,7 +58,11 @@ class TorchEngine:
 
 
 @functools.cache
-def _compiled_advance() -> Callable[[_Run, int], None]:
+def _compiled_advance(*sizes: object) -> Callable[[_Run, int], None]:
+    """For a device, a block and a population's sizes, which have kernels of their own; of too many torch.compile gives up."""
+    if _compiled_advance.cache_info().currsize == _MOST_SIZES:
+        _compiled_advance.cache_clear()
+        torch.compiler.reset()
     return torch.compile(_Run.advance, fullgraph=True, dynamic=False)
 
 
