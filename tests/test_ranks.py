@@ -14,6 +14,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.learning.test_online import CONDITIONS, described
 from tests.running import LONG, QUICK, ROOT, command, run
 from timing_tasks import experiment
+from timing_tasks.config import experiment as checked
+from timing_tasks.errors import ConfigurationError
 
 pytest.importorskip("_timing_tasks_native", reason="installed without a C++ compiler")
 
@@ -134,15 +136,21 @@ def rows_of_one(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / "o" / "runs.csv").read_bytes()
 
 
+# What SLURM 22.05 has set where a job's script runs, and besides that where srun has started something.
+IN_A_JOB = {
+    **{"SLURM_JOB_ID": "9741", "SLURM_JOB_NAME": "timing", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"},
+    **{"SLURM_NNODES": "1", "SLURM_NODEID": "0", "SLURM_NODELIST": "127.0.0.1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"},
+}
+BY_SRUN = {**IN_A_JOB, "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "1"}
+
+
 def test_slurm_starts_the_processes(rows_of_one: bytes, tmp_path: Path):
     """With the variables that srun sets."""
-    common = {"SLURM_JOB_ID": "9741", "SLURM_JOB_NAME": "timing", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}
-    common |= {"SLURM_NNODES": "1", "SLURM_NODEID": "0", "SLURM_NODELIST": "127.0.0.1"}
     tasks = [
         subprocess.Popen(
             command(SCRIPT, *QUICK, "trainer=processes", "output=o"),
             cwd=tmp_path,
-            env={**os.environ, **common, "SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
+            env={**os.environ, **BY_SRUN, "SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -157,12 +165,47 @@ def test_slurm_starts_the_processes(rows_of_one: bytes, tmp_path: Path):
 
 
 def test_another_number_of_processes_than_was_started_is_refused(tmp_path: Path):
-    alone = {**os.environ, "TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "RANK": "0"}
+    alone = {**os.environ, "TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "RANK": "0"}
     done = subprocess.run(command(SCRIPT, "output=o"), cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "2 processes have been started" in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == "condition.py: trainer.devices=1: torchrun has started 2 processes on 1 machine, see the README\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_script_in_a_job_of_slurm_without_srun_starts_its_processes_itself(rows_of_one: bytes, tmp_path: Path):
+    (tmp_path / "srun").write_text("#!/bin/sh\n")  # that it is there is enough for Lightning to warn
+    (tmp_path / "srun").chmod(0o755)
+    environment = {**os.environ, **IN_A_JOB, "SLURM_NTASKS_PER_NODE": "", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    asked = command(SCRIPT, *QUICK, "trainer=processes", "output=o")
+    done = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "o" / "runs.csv").read_bytes() == rows_of_one
+
+
+@pytest.mark.parametrize(
+    ("changes", "overrides", "told"),
+    [
+        ({}, (), r"trainer.devices=1: srun has started 2 processes on 1 machine, see the README"),
+        ({}, ("trainer=processes", "trainer.devices=3"), r"trainer.devices=3: srun has started 2 processes"),
+        ({}, ("trainer=processes", "trainer.devices=1", "trainer.num_nodes=2"), r"2 processes on 1 machine, see"),
+        ({"SLURM_STEP_NUM_NODES": "2"}, ("trainer=processes",), r"2 processes on 2 machines, see"),
+        ({"SLURM_NTASKS_PER_NODE": None}, ("trainer=processes",), r"trainer.devices=2: srun needs --ntasks-per-node=2"),
+        (
+            {"SLURM_STEP_NUM_TASKS": "1"},
+            ("trainer=processes", "trainer.num_nodes=2"),
+            r"trainer.num_nodes=2: torchrun or srun must",
+        ),
+    ],
+)
+def test_what_srun_has_started_must_be_what_is_asked_for(
+    changes: dict[str, str | None], overrides: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in {**BY_SRUN, **changes}.items():
+        monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
+    with hydra.initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "configs")):
+        config = hydra.compose("condition", overrides=list(overrides))
+    with pytest.raises(ConfigurationError, match=told):
+        checked(config)
 
 
 def test_a_sweep_makes_a_folder_for_each_run(tmp_path: Path):

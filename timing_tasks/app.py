@@ -22,6 +22,7 @@ from timing_tasks.config import experiment
 from timing_tasks.errors import ConfigurationError, StoppedError, UserError
 
 _SWEEP = ("-m", "--multirun")
+_SLURM = "hydra/launcher=slurm"
 
 
 def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
@@ -39,10 +40,11 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
     sys.argv[1:] = [*(_SWEEP[:1] if is_sweep else ()), *arguments]  # Hydra understands it in some places only
     try:
         if not any(argument.startswith("-") for argument in arguments):  # Hydra's own flags are Hydra's to answer for
+            elsewhere = ("trainer",) if _SLURM in arguments else ()  # GPUs, say, need not be on this machine
             for job in _jobs(arguments) if is_sweep else [arguments]:
                 _check_overrides(name, job, configs)
                 if is_sweep:  # before the first of its runs, not after
-                    _check_values(name, job, configs)
+                    _check_values(name, [value for value in job if not value.startswith(elsewhere)], configs)
 
         @hydra.main(version_base="1.3", config_path=str(configs), config_name=name)
         def application(config: DictConfig) -> None:
@@ -67,7 +69,7 @@ def _end(error: UserError) -> None:
 
 def _jobs(arguments: list[str]) -> Iterator[list[str]]:
     """The overrides of each run of a sweep; those of the sweep itself are Hydra's to answer for."""
-    if "hydra/launcher=slurm" in arguments and importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
+    if _SLURM in arguments and importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
         raise ConfigurationError("hydra/launcher", "slurm", "needs `pip install '.[slurm]'`")
     choices = []
     for argument in arguments:

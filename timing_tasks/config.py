@@ -22,6 +22,7 @@ from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.learning.engine import available
 from timing_tasks.model import PEEPHOLE_LSTM, Model
 from timing_tasks.recipe import BPTT, Recipe
+from timing_tasks.started import started
 from timing_tasks.tasks import TASKS, Task
 from timing_tasks.tasks.task import USUAL_TOLERANCE
 
@@ -165,18 +166,20 @@ def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condit
         check_whole("trainer.devices", devices, 1, there)
     check_whole("trainer.devices", devices, 1, 4096)
     check_whole("trainer.num_nodes", values["num_nodes"], 1, 4096)
-    processes, started = devices * values["num_nodes"], _started_processes()
-    if started not in (None, processes) and (processes > 1 or "TORCHELASTIC_RUN_ID" in os.environ):
-        raise ConfigurationError("trainer.devices", devices, f"{started} processes have been started for this run, see the README")
+    _check_processes(devices, values["num_nodes"])
     return {**values, "devices": devices}
 
 
-def _started_processes() -> int | None:
-    """How many processes torchrun or SLURM has started, if they have started this one."""
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        return int(os.environ["WORLD_SIZE"])
-    is_interactive = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")
-    return int(os.environ["SLURM_NTASKS"]) if "SLURM_NTASKS" in os.environ and not is_interactive else None
+def _check_processes(devices: int, machines: int) -> None:
+    """Raise ConfigurationError unless the processes are those that have been started, or can be started from here."""
+    who = started()
+    if who is None and machines > 1:
+        raise ConfigurationError("trainer.num_nodes", machines, "torchrun or srun must start the processes, see the README")
+    if who is not None and (who.processes, who.machines) != (devices * machines, machines):
+        there = f"{who.processes} processes on {who.machines} machine{'s' if who.machines > 1 else ''}"
+        raise ConfigurationError("trainer.devices", devices, f"{who.by} has started {there}, see the README")
+    if who is not None and who.by == "srun" and os.environ.get("SLURM_NTASKS_PER_NODE") != str(devices):
+        raise ConfigurationError("trainer.devices", devices, f"srun needs --ntasks-per-node={devices}")  # Lightning asks for it
 
 
 def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:

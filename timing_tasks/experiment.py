@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import subprocess
 import sys
 import warnings
@@ -17,6 +16,7 @@ from timing_tasks.errors import ResultsError
 from timing_tasks.recipe import BPTT, Recipe
 from timing_tasks.results import ResultsFolder
 from timing_tasks.rows import CONDITION_COLUMNS, Row
+from timing_tasks.started import started
 
 if TYPE_CHECKING:
     from timing_tasks.learning.module import PopulationModule
@@ -67,9 +67,9 @@ def _folder(experiment: Experiment) -> ResultsFolder:
 
 
 def _rank(experiment: Experiment) -> int | None:
-    """Which of several processes this is, that torchrun or SLURM has started for the run; None if it has started one."""
-    rank = os.environ.get("RANK", os.environ.get("SLURM_PROCID"))
-    return int(rank) if rank is not None and experiment.processes > 1 else None
+    """Which of several processes this is, that torchrun or SLURM has started for the run; else None."""
+    who = started()
+    return who.rank if who is not None and experiment.processes > 1 else None
 
 
 def _run_missing(

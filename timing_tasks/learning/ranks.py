@@ -25,6 +25,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy
@@ -33,17 +34,19 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 from timing_tasks import errors
 from timing_tasks.errors import LostProcessError, StoppedError, UserError
 from timing_tasks.learning.module import PopulationModule
+from timing_tasks.started import started
 
 T = TypeVar("T")
 _SECONDS = 0.5  # from one exchange to the next, or longer, so that rank 0 spends no more than a tenth of its time on them
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def environment() -> ClusterEnvironment | None:
-    """What has started this process as one of several, if anything has: torchrun or SLURM."""
-    if TorchElasticEnvironment.detect():
-        return TorchElasticEnvironment()
-    return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
+def environment() -> ClusterEnvironment:
+    """Lightning's name for what has started this process; left to itself it takes a script in a job of SLURM for one of many."""
+    who = started()
+    if who is None:
+        return LightningEnvironment()
+    return TorchElasticEnvironment() if who.by == "torchrun" else SLURMEnvironment(auto_requeue=False)
 
 
 class SeparateNets(DDPStrategy):
@@ -54,13 +57,17 @@ class SeparateNets(DDPStrategy):
     """
 
     def __init__(self) -> None:
-        start: Literal["popen", "spawn"] = "spawn" if environment() is None else "popen"  # nothing is started then
+        start: Literal["popen", "spawn"] = "spawn" if started() is None else "popen"  # nothing is started then
         super().__init__(process_group_backend="gloo", start_method=start)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """In a process that is spawned: before Lightning looks whether it should have been srun that has started it."""
+        quiet()
+        self.__dict__.update(state)
 
     def setup_environment(self) -> None:
         """Join the group."""
-        quiet()
-        if environment() is None:
+        if started() is None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent passes it on
         super().setup_environment()
 
@@ -83,7 +90,7 @@ def quiet() -> None:
 
 def as_rank_0_says(trainer: L.Trainer, value: T) -> T:
     """The value that rank 0 has, in all processes that torchrun or SLURM has started; those that we start get it anyway."""
-    if environment() is None or not isinstance(trainer.strategy, SeparateNets):
+    if started() is None or not isinstance(trainer.strategy, SeparateNets):
         return value
     trainer.strategy.setup_environment()
     said: T = trainer.strategy.broadcast(value)
@@ -198,7 +205,7 @@ def fitting(trainer: L.Trainer, exchange: Exchange) -> Iterator[None]:
             if child.pid is not None:
                 os.kill(child.pid, signal.SIGTERM)
 
-    is_parent = trainer.world_size > 1 and environment() is None
+    is_parent = trainer.world_size > 1 and started() is None
     before: dict[int, Any] = {number: signal.signal(number, forward) for number in _SIGNALS if is_parent}
     try:
         yield
