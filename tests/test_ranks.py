@@ -217,8 +217,15 @@ def test_a_sweep_makes_a_folder_for_each_run(tmp_path: Path):
 
 
 def test_a_sweep_can_be_jobs_of_slurm():
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs pip install '.[slurm]'")
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(ROOT / "configs")):
         config = hydra.compose("table1", overrides=["hydra/launcher=slurm"], return_hydra_config=True)
     assert config.hydra.launcher._target_.endswith("SlurmLauncher")
     assert config.hydra.launcher.cpus_per_task == 8
+
+
+def test_a_sweep_of_jobs_is_refused_where_there_is_no_slurm(tmp_path: Path):
+    asked = command(SCRIPT, "-m", "hydra/launcher=slurm", "trainer=gpus", "seed=1,2")
+    nothing = {**os.environ, "PATH": str(tmp_path)}
+    done = subprocess.run(asked, cwd=tmp_path, env=nothing, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "condition.py: hydra/launcher='slurm': there is no srun on this machine\n"

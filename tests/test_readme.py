@@ -49,12 +49,17 @@ def _commands() -> list[list[str]]:
     return found
 
 
-def test_its_commands_are_understood():
+TWICE_EIGHT = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8", "RANK": "0"}
+
+
+def test_its_commands_are_understood(monkeypatch: pytest.MonkeyPatch):
     found = _commands()
     assert len(found) > 20
     for script, *overrides in found:
         overrides = [override for override in overrides if override != "-m" and not override.startswith("hydra/")]
         for job in app._jobs(overrides):
+            for name, value in TWICE_EIGHT.items():  # what torchrun sets in the example for two machines
+                monkeypatch.setenv(name, value) if "trainer.num_nodes=2" in job else monkeypatch.delenv(name, raising=False)
             app._check_overrides(script, job, ROOT / "configs")
             if "trainer=gpus" not in job or torch.cuda.is_available():
                 app._check_values(script, job, ROOT / "configs")

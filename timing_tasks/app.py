@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import itertools
+import shutil
 import signal
 import sys
 import warnings
@@ -69,8 +70,11 @@ def _end(error: UserError) -> None:
 
 def _jobs(arguments: list[str]) -> Iterator[list[str]]:
     """The overrides of each run of a sweep; those of the sweep itself are Hydra's to answer for."""
-    if _SLURM in arguments and importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
-        raise ConfigurationError("hydra/launcher", "slurm", "needs `pip install '.[slurm]'`")
+    if _SLURM in arguments:
+        if importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None:
+            raise ConfigurationError("hydra/launcher", "slurm", "needs `pip install '.[slurm]'`")
+        if shutil.which("srun") is None:
+            raise ConfigurationError("hydra/launcher", "slurm", "there is no srun on this machine")
     choices = []
     for argument in arguments:
         key, _, value = argument.partition("=")
