@@ -2,23 +2,20 @@
 
 import shutil
 import subprocess
-import sys
 from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
 
 from tests.learning.test_engines import needs_native
+from tests.running import ROOT, run
 from timing_tasks.check import condition_of, differing, sample
 from timing_tasks.errors import ResultsError
 from timing_tasks.rows import COLUMNS, read_rows
 
-ROOT = Path(__file__).parent.parent
-
 
 def check(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "reproduce" / "check.py"), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    return run(str(ROOT / "reproduce" / "check.py"), *arguments, cwd=cwd)
 
 
 @needs_native

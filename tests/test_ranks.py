@@ -129,6 +129,17 @@ def test_nets_of_either_recipe_are_shared_out_and_after_a_kill_go_on_under_torch
     assert (tmp_path / "several" / "runs.csv").read_bytes() == expected
 
 
+def test_readings_side_by_side_are_shared_out_under_torchrun(tmp_path: Path):
+    asked = [str(ROOT / "reproduce" / "protocols.py"), *QUICK, "only=[as_printed,per_stream]"]
+    for how, folder in (((), "one"), (TORCHRUN, "several")):
+        trainer = "processes" if how else "cpu"
+        done = run(*how, *asked, f"trainer={trainer}", f"output={folder}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("rows, checkpoints and TensorBoard: ") == 2
+    for name in ("as_printed/runs.csv", "per_stream/runs.csv", "table.md"):
+        assert (tmp_path / "several" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+
+
 @pytest.fixture(scope="module")
 def rows_of_one(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("one")
