@@ -6,6 +6,7 @@ Fails if memory, the TensorBoard files or the rows are larger than they should b
 alone with as many net-steps for each of fewer nets.
 """
 
+import argparse
 import csv
 import resource
 import subprocess
@@ -25,7 +26,9 @@ _CHUNK = 10_000
 
 
 def main() -> None:
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
+    parser = argparse.ArgumentParser(description="Table 3 with 2,000 replicas of each condition.")
+    parser.add_argument("folder", nargs="?", type=Path, help="for its rows; by default a temporary one")
+    folder = parser.parse_args().folder or Path(tempfile.mkdtemp())
     overrides = [f"replicas={REPLICAS}", f"budget.net_steps={NET_STEPS}"]
     table = [sys.executable, str(ROOT / "reproduce" / "table3.py"), *overrides, f"output={folder}"]
     before = alone(overrides)
