@@ -127,7 +127,8 @@ def verdicts(results: Path, published: Path) -> list[Table]:
         raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
     values = read_published(published)
     rows.sort(key=lambda row: next((place for place, value in enumerate(values) if value.is_of(row)), len(values)))
-    conditions = [condition for name in SEARCHES for condition in checked(app.compose(name, [])).conditions]
+    processes = [override for override in app.overrides() if override.startswith("trainer")]  # those that torchrun has started
+    conditions = [condition for name in SEARCHES for condition in checked(app.compose(name, processes)).conditions]
     searched = {tuple(condition.columns[name] for name in TASK_COLUMNS) for condition in conditions}
     return [verdict("The verdict", rows, values, searched), peepholes("Are peepholes better?", rows, values)]
 
