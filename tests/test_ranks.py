@@ -240,3 +240,14 @@ def test_a_sweep_of_jobs_is_refused_where_there_is_no_slurm(tmp_path: Path):
     done = subprocess.run(asked, cwd=tmp_path, env=nothing, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "condition.py: hydra/launcher='slurm': there is no srun on this machine\n"
+
+
+def test_a_sweep_of_jobs_may_ask_for_what_is_only_where_they_run(tmp_path: Path):
+    for name, text in (("srun", ""), ("sbatch", "echo no such partition >&2; exit 1")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    asked = command(SCRIPT, "-m", "hydra/launcher=slurm", "trainer=gpus", "engine=torch", "seed=1,2")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(asked, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "no such partition" in done.stderr  # it came as far as SLURM

@@ -67,8 +67,7 @@ def test_populations_of_more_sizes_than_torch_compile_keeps_programs_for(monkeyp
     monkeypatch.setattr(torch_engine, "_MOST_SIZES", 1)
     with torch._dynamo.config.patch(recompile_limit=1):
         for replicas in (1, 2):
-            people = Population.of(CONDITIONS[:1], [(0, r) for r in range(replicas)], 1)
-            state = State.initial(people)
+            state = State.initial(people := population(CONDITIONS[:1], replicas))
             TorchEngine("cpu", block=2).run(people, state, 2)
             assert state.net_steps.tolist() == [2] * replicas
 
