@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.learning.engine import available
 from timing_tasks.model import PEEPHOLE_LSTM, Model
 from timing_tasks.recipe import BPTT, Recipe
-from timing_tasks.started import started
+from timing_tasks.started import check_started
 from timing_tasks.tasks import TASKS, Task
 from timing_tasks.tasks.task import USUAL_TOLERANCE
 
@@ -103,38 +102,53 @@ def experiment(config: DictConfig) -> Experiment:
     Raises:
         ConfigurationError: for the first value that cannot be used.
     """
-    try:
-        values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
-    except OmegaConfBaseException as error:
-        raise ConfigurationError(str(error.full_key or "config"), error.value, str(error).partition("\n")[0]) from None
-    _check_protocol_keys(values["protocol"])
-    entries = values["conditions"] if "conditions" in values else [values["task"]]
-    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
-        raise ConfigurationError("conditions", entries, "a list of tasks, such as [{name: nmsd, min_interval: 10, offsets: [0,1]}]")
-    conditions = tuple(condition for entry in entries for condition in _conditions(values, entry))
-    if len(describe(conditions)) < len(conditions):
-        raise ConfigurationError("conditions", entries, "each only once")
+    values, nets = _values(config), conditions(config)
     check_whole("replicas", values["replicas"], 1, 1_000_000)
     check_whole("seed", values["seed"], 0, 2**32 - 1)
     engine, threads = values["engine"]["name"], values["engine"]["threads"]
     if threads is not None:
         check_whole("engine.threads", threads, 1, 4096)
-    trainer = _trainer(values["trainer"], engine, conditions)
-    _try_out(conditions)
+    trainer = _trainer(values["trainer"], engine, nets)
+    _try_out(nets)
     engine = available(engine)  # last: it may warn
     return Experiment(
         name=values["name"],
         title=values["title"],
-        conditions=conditions,
+        conditions=nets,
         replicas=values["replicas"],
         seed=values["seed"],
         engine=engine,
         threads=threads,
         trainer=trainer,
-        output=_output(values, conditions, engine),
-        protocol=conditions[0].protocol.name,
+        output=_output(values, nets, engine),
+        protocol=nets[0].protocol.name,
         budget=values["budget"]["name"],
     )
+
+
+def conditions(config: DictConfig) -> tuple[Condition, ...]:
+    """The conditions of the experiment that a composed config describes, wherever it is to be run.
+
+    Raises:
+        ConfigurationError: for the first value that cannot be used.
+    """
+    values = _values(config)
+    _check_protocol_keys(values["protocol"])
+    entries = values["conditions"] if "conditions" in values else [values["task"]]
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise ConfigurationError("conditions", entries, "a list of tasks, such as [{name: nmsd, min_interval: 10, offsets: [0,1]}]")
+    found = tuple(condition for entry in entries for condition in _conditions(values, entry))
+    if len(describe(found)) < len(found):
+        raise ConfigurationError("conditions", entries, "each only once")
+    return found
+
+
+def _values(config: DictConfig) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[assignment]
+    except OmegaConfBaseException as error:
+        raise ConfigurationError(str(error.full_key or "config"), error.value, str(error).partition("\n")[0]) from None
+    return values
 
 
 def _try_out(conditions: Sequence[Condition]) -> None:
@@ -166,20 +180,8 @@ def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condit
         check_whole("trainer.devices", devices, 1, there)
     check_whole("trainer.devices", devices, 1, 4096)
     check_whole("trainer.num_nodes", values["num_nodes"], 1, 4096)
-    _check_processes(devices, values["num_nodes"])
+    check_started(devices, values["num_nodes"])
     return {**values, "devices": devices}
-
-
-def _check_processes(devices: int, machines: int) -> None:
-    """Raise ConfigurationError unless the processes are those that have been started, or can be started from here."""
-    who = started()
-    if who is None and machines > 1:
-        raise ConfigurationError("trainer.num_nodes", machines, "torchrun or srun must start the processes, see the README")
-    if who is not None and (who.processes, who.machines) != (devices * machines, machines):
-        there = f"{who.processes} processes on {who.machines} machine{'s' if who.machines > 1 else ''}"
-        raise ConfigurationError("trainer.devices", devices, f"{who.by} has started {there}, see the README")
-    if who is not None and who.by == "srun" and os.environ.get("SLURM_NTASKS_PER_NODE") != str(devices):
-        raise ConfigurationError("trainer.devices", devices, f"srun needs --ntasks-per-node={devices}")  # Lightning asks for it
 
 
 def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from timing_tasks import app, experiment
 from timing_tasks.condition import Condition
+from timing_tasks.config import conditions
 from timing_tasks.config import experiment as checked
 from timing_tasks.errors import ConfigurationError, ResultsError
 from timing_tasks.published import Published, read_published
@@ -127,9 +128,8 @@ def verdicts(results: Path, published: Path) -> list[Table]:
         raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
     values = read_published(published)
     rows.sort(key=lambda row: next((place for place, value in enumerate(values) if value.is_of(row)), len(values)))
-    processes = [override for override in app.overrides() if override.startswith("trainer")]  # those that torchrun has started
-    conditions = [condition for name in SEARCHES for condition in checked(app.compose(name, processes)).conditions]
-    searched = {tuple(condition.columns[name] for name in TASK_COLUMNS) for condition in conditions}
+    tried = [condition for name in SEARCHES for condition in conditions(app.compose(name, []))]
+    searched = {tuple(condition.columns[name] for name in TASK_COLUMNS) for condition in tried}
     return [verdict("The verdict", rows, values, searched), peepholes("Are peepholes better?", rows, values)]
 
 
