@@ -11,9 +11,8 @@ from tests.conftest import CONDITIONS, READINGS, make_condition
 from timing_tasks.condition import Condition
 from timing_tasks.data import TimingDataModule
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.learning.engine import Engine, Population, State, Verdict, create, torch_engine
+from timing_tasks.learning.engine import Engine, Population, State, Verdict, create
 from timing_tasks.learning.engine.population import TRACES
-from timing_tasks.learning.engine.torch_engine import TorchEngine
 from timing_tasks.models.timing_network import WEIGHT_NAMES, TimingNetwork
 from timing_tasks.tasks import Purpose, Task, root_mean_square_error, stream, stream_size
 
@@ -47,29 +46,6 @@ def network(condition: Condition, weights: torch.Tensor, truncated: bool = False
     net = TimingNetwork(condition.peepholes, condition.output_activation, truncated=truncated)
     net.load_vector(weights.numpy())
     return net
-
-
-@needs_native  # which says that there is a compiler
-def test_the_torch_engine_compiled_does_what_it_does_step_by_step():
-    people = population(CONDITIONS + READINGS)
-    states = [State.initial(people) for _ in range(2)]
-    assert [TorchEngine(device).block for device in ("cpu", "cuda")] == [1, 4]
-    for engine, state in zip((TorchEngine("cpu"), TorchEngine("cpu", block=2)), states, strict=True):
-        assert engine.on(torch.device("cpu")).block == engine.block
-        for steps in (450, 101):  # the last by itself
-            engine.run(people, state, steps)
-    assert_same(*states, rtol=1e-10, atol=1e-13)
-    assert (states[0].training_streams > 1).all()
-
-
-@needs_native
-def test_populations_of_more_sizes_than_torch_compile_keeps_programs_for(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(torch_engine, "_MOST_SIZES", 1)
-    with torch._dynamo.config.patch(recompile_limit=1):
-        for replicas in (1, 2):
-            state = State.initial(people := population(CONDITIONS[:1], replicas))
-            TorchEngine("cpu", block=2).run(people, state, 2)
-            assert state.net_steps.tolist() == [2] * replicas
 
 
 GRADIENT_CONDITIONS = [c for c in CONDITIONS if c.forget_gate]

@@ -165,8 +165,11 @@ def lightning_share(seconds: float = 8.0) -> float:
     import lightning as L
 
     from timing_tasks.data import TimingDataModule
+    from timing_tasks.learning import ranks
     from timing_tasks.learning.callbacks import Checkpoints
     from timing_tasks.learning.online import OnlineModule
+
+    ranks.quiet()
 
     class Clock(L.Callback):
         """Counts from the fifth chunk on, and stops the fit."""

@@ -51,7 +51,7 @@ def available(name: str) -> str:
     if name == "native" and importlib.util.find_spec("_timing_tasks_native") is None:
         warnings.warn(
             "timing-tasks was installed without its native engine (no C++ compiler was found): using the torch engine, which is "
-            "hundreds of times slower. Install a C++ compiler and reinstall to get it.",
+            "thousands of times slower for ten nets. Install a C++ compiler and reinstall to get it.",
             stacklevel=2,
         )
         return "torch"

@@ -1,18 +1,21 @@
 """The torch engine: the paper's learning rule in plain tensor operations over the replica axis, on any device.
 
-It is the readable one, and the native engine's independent check. Every tensor has the shape [replicas] unless said otherwise.
-On a GPU torch.compile makes a few kernels of a block of steps, and nothing waits for them before the end of a call.
+It is the readable one, and the native engine's independent check. Every tensor has the shape [replicas]: a weight is a column,
+so that on a GPU torch.compile makes one kernel of a block of steps, in which a thread has a net in its registers and touches the
+memory twice. Nothing waits for a kernel before the end of a call.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from timing_tasks.learning.engine.population import TRACES, Population, State, Verdict
+from timing_tasks.learning.engine.fusion import FUSED, one_net_a_thread
+from timing_tasks.learning.engine.population import Population, State, Verdict
 from timing_tasks.models.timing_network import WEIGHT_NAMES
 from timing_tasks.tasks.philox import philox4x32
 from timing_tasks.tasks.streams import Purpose
@@ -20,7 +23,7 @@ from timing_tasks.tasks.task import TASKS
 
 NMSD, _, GTS, PFG = range(len(TASKS))
 _MOST_SIZES = 7  # of the 8 programs that torch.compile makes of one function
-_AT = {name: position for position, name in enumerate(WEIGHT_NAMES)}
+_S_0, _Y_0 = WEIGHT_NAMES.index("s_0"), WEIGHT_NAMES.index("y_0")
 
 
 class TorchEngine:
@@ -28,7 +31,7 @@ class TorchEngine:
 
     Args:
         device: where it computes.
-        block: how many steps torch.compile makes one program of, for which it takes about ten seconds a step; 1: nothing is
+        block: how many steps torch.compile makes one program of, for which it takes about twenty seconds a step; 1: nothing is
             compiled, every operation runs by itself; None: 4, and on a CPU 1.
     """
 
@@ -45,33 +48,39 @@ class TorchEngine:
     @torch.no_grad()
     def run(self, population: Population, state: State, net_steps: int) -> None:
         """See `Engine.run`."""
-        there = state.to(self.device)
-        run = _Run(population, there, self.device)
+        run = _Run(population, state.to(self.device))
         if self.block > 1:
-            advance = _compiled_advance(self.device, self.block, len(population), len(run.all_offsets), len(run.all_targets))
-            for _ in range(net_steps // self.block):
-                advance(run, self.block)
+            sizes = len(population), len(run.all_offsets), len(run.all_targets)
+            advance = _compiled_advance(self.device, self.block, run.is_noisy, *sizes)
+            with one_net_a_thread():
+                for _ in range(net_steps // self.block):
+                    advance(run, self.block)
             net_steps %= self.block
         run.advance(net_steps)
         for name, tensor in state.tensors().items():
-            tensor.copy_(getattr(there, name))
+            tensor.copy_(getattr(run.n, name).movedim(-1, 0))
 
 
 @functools.cache
-def _compiled_advance(*sizes: object) -> Callable[[_Run, int], None]:
-    """For a device, a block and a population's sizes, which have kernels of their own; of too many torch.compile gives up."""
+def _compiled_advance(*kind: object) -> Callable[[_Run, int], None]:
+    """For a device, a block, a kind of population and its sizes: each has a program, of too many torch.compile gives up."""
     if _compiled_advance.cache_info().currsize == _MOST_SIZES:
         _compiled_advance.cache_clear()
         torch.compiler.reset()
-    return torch.compile(_Run.advance, fullgraph=True, dynamic=False)
+    return torch.compile(_Run.advance, fullgraph=True, dynamic=False, options=FUSED)
 
 
 class _Run:
-    """One call of `run`: the population's columns as tensors, and the state being changed in place."""
+    """One call of `run`: the population's and the state's columns.
 
-    def __init__(self, population: Population, state: State, device: torch.device) -> None:
+    Attributes:
+        n: the state with the replicas as the last dimension; during `advance` with lists of columns instead of matrices.
+        is_noisy: whether there is noise on any initial state.
+    """
+
+    def __init__(self, population: Population, state: State) -> None:
         def tensor(array: object) -> Tensor:
-            return torch.as_tensor(array, device=device)
+            return torch.as_tensor(array, device=state.verdict.device)
 
         condition = tensor(population.condition)
         for name in population.records.dtype.names or ():
@@ -80,7 +89,8 @@ class _Run:
         self.all_offsets, self.all_targets = tensor(population.offsets), tensor(population.targets)
         if len(self.all_targets) == 0:
             self.all_targets = self.all_targets.new_zeros(1)
-        self.n = state
+        self.n: Any = State(**{name: tensor.movedim(0, -1).contiguous() for name, tensor in state.tensors().items()})
+        self.is_noisy = bool(population.records["initial_noise"][population.condition].any())
         self.is_single = self.task == NMSD
         self.is_dense = (self.task == GTS) | (self.task == PFG)
         self.offset = torch.zeros_like(self.task)
@@ -116,11 +126,14 @@ class _Run:
     initial_noise: Tensor
 
     def advance(self, net_steps: int) -> None:
+        n = self.n
+        n.weights, n.deltas, n.traces = (list(matrix) for matrix in (n.weights, n.deltas, n.traces))
         for _ in range(net_steps):
-            active = self.n.verdict == int(Verdict.RUNNING)  # dynamo takes no enumeration
+            active = n.verdict == int(Verdict.RUNNING)  # dynamo takes no enumeration
             if _can_skip(active):
                 break
             self._step(active)
+        n.weights, n.deltas, n.traces = (torch.stack(columns) for columns in (n.weights, n.deltas, n.traces))
 
     def _length(self) -> Tensor:
         """Steps of the present period."""
@@ -140,14 +153,15 @@ class _Run:
             ),
             (self.seed, self.replica),
         )
-        word = torch.stack(words).gather(0, (draw % 4).unsqueeze(0)).squeeze(0)
+        first, second = (torch.where(draw % 2 == 0, *pair) for pair in (words[:2], words[2:]))
+        word = torch.where(draw % 4 < 2, first, second)
         choice = torch.where(self.is_single & test, n.test_stream, (word * self.offsets) >> 32)
         drawn = self.all_offsets[self.first_offset + choice.minimum(self.offsets - 1)]
         self.offset = torch.where(where, drawn, self.offset)
 
     def _noise(self, training: Tensor) -> tuple[Tensor, Tensor]:
         """What is added to the initial state of the present stream, to s(0) and to y(0)."""
-        if _can_skip(self.initial_noise):
+        if not self.is_noisy:
             return self.initial_noise, self.initial_noise
         zero = torch.zeros_like(self.seed)
         words = philox4x32((self.n.training_streams, zero, zero, zero + int(Purpose.INITIAL_STATE)), (self.seed, self.replica))
@@ -157,10 +171,9 @@ class _Run:
 
     def _step(self, active: Tensor) -> None:
         n = self.n
-        w = dict(zip(WEIGHT_NAMES, n.weights.unbind(1), strict=True))
+        w = dict(zip(WEIGHT_NAMES, n.weights, strict=True))
         training = active & (n.phase == 0)
         first = (n.period == 0) & (n.step == 0)
-        keep = torch.where(first, 0.0, 1.0)
         peepholes, learns_s0, learns_y0 = self.peepholes == 1, self.learn_cell_state == 1, self.learn_cell_output == 1
 
         # The stream's next step.
@@ -194,44 +207,43 @@ class _Run:
         error = torch.where(has_target, d - z, 0.0)
         wrong = has_target & ~(error.abs() < self.tolerance)
 
-        # Traces ds/dw and the descent (PAPER.md 2), [replicas, ...].
+        # Traces ds/dw and the descent (PAPER.md 2), in the order of the weights.
         by_i, by_f = g * i * (1 - i), s_old * f * (1 - f)
         one = torch.ones_like(x)
-        change = torch.stack(
-            [by_i * v for v in (x, y_old, one, s_seen)]
-            + [by_f * v for v in (x, y_old, one, s_seen)]
-            + [i * v for v in (x, y_old, one)]
+        changes = (
+            *(by_i * v for v in (x, y_old, one, s_seen)),
+            *(by_f * v for v in (x, y_old, one, s_seen)),
+            *(i * v for v in (x, y_old, one)),
             # Of the initial state: exact at the first step, carried by the forget gate alone after it.
-            + [
-                torch.where(first & learns_s0, f + torch.where(peepholes, by_i * w["p_i"] + by_f * w["p_f"], 0.0), 0.0),
-                torch.where(first & learns_y0, by_i * w["w_ih"] + by_f * w["w_fh"] + i * w["w_ch"], 0.0),
-            ],
-            dim=1,
-        )  # [replicas, TRACES]
-        traces = (f * keep).unsqueeze(1) * n.traces + change
+            torch.where(first & learns_s0, f + torch.where(peepholes, by_i * w["p_i"] + by_f * w["p_f"], 0.0), 0.0),
+            torch.where(first & learns_y0, by_i * w["w_ih"] + by_f * w["w_fh"] + i * w["w_ch"], 0.0),
+        )
+        kept = f * torch.where(first, 0.0, 1.0)
+        traces = [kept * trace + change for trace, change in zip(n.traces, changes, strict=True)]
         descends = training & (has_target | (self.update_without_target == 1)) & ~(wrong & (self.update_when_wrong == 0))
         at_k = error * slope
         at_s, at_o = at_k * w["w_kh"] * o, at_k * w["w_kh"] * s * o * (1 - o)
-        downhill = torch.zeros_like(n.weights)
-        downhill[:, :TRACES] = at_s.unsqueeze(1) * traces
-        at_y0 = torch.where(first, at_o * w["w_oh"], 0.0)
-        downhill[:, _AT["s_0"]] = torch.where(learns_s0, downhill[:, _AT["s_0"]], 0.0)
-        downhill[:, _AT["y_0"]] = torch.where(learns_y0, downhill[:, _AT["y_0"]] + at_y0, 0.0)
-        for name, v in (("w_ox", x), ("w_oh", y_old), ("b_o", one), ("p_o", s_seen_new)):
-            downhill[:, _AT[name]] = at_o * v
-        downhill[:, _AT["w_kh"]], downhill[:, _AT["b_k"]] = at_k * y, at_k
+        downhill = [at_s * trace for trace in traces]
+        downhill[_S_0] = torch.where(learns_s0, downhill[_S_0], 0.0)
+        downhill[_Y_0] = torch.where(learns_y0, downhill[_Y_0] + torch.where(first, at_o * w["w_oh"], 0.0), 0.0)
+        downhill += [*(at_o * v for v in (x, y_old, one, s_seen_new)), at_k * y, at_k]
         # A change per stream sums up the stream's gradients in the deltas, to which the momentum is applied between streams.
         momentum = torch.where(self.update_per_stream == 1, 1.0, self.momentum)
-        deltas = momentum.unsqueeze(1) * n.deltas + self.learning_rate.unsqueeze(1) * downhill
-        n.deltas.copy_(torch.where(descends.unsqueeze(1), deltas, n.deltas))
-        moving = descends & (self.frozen_weights == 0) & (self.update_per_stream == 0)
-        n.weights.copy_(torch.where(moving.unsqueeze(1), n.weights + n.deltas, n.weights))
-        n.traces.copy_(torch.where(training.unsqueeze(1), traces, 0.0))
-        n.cell_state.copy_(torch.where(active, s, n.cell_state))
-        n.cell_output.copy_(torch.where(active, y, n.cell_output))
-        n.squared_error.copy_(torch.where(training, 0.0, torch.where(active, n.squared_error + error**2, n.squared_error)))
-        n.net_steps += active
+        n.deltas = [
+            torch.where(descends, momentum * delta + self.learning_rate * down, delta)
+            for delta, down in zip(n.deltas, downhill, strict=True)
+        ]
+        self._move(descends & (self.update_per_stream == 0))
+        n.traces = [torch.where(training, trace, 0.0) for trace in traces]
+        n.cell_state, n.cell_output = torch.where(active, s, n.cell_state), torch.where(active, y, n.cell_output)
+        n.squared_error = torch.where(training, 0.0, torch.where(active, n.squared_error + error**2, n.squared_error))
+        n.net_steps = n.net_steps + active
         self._follow(active, training, at_end, wrong, ~error.isfinite())
+
+    def _move(self, where: Tensor) -> None:
+        """The weights by their deltas, unless they are frozen."""
+        moving = where & (self.frozen_weights == 0)
+        self.n.weights = [torch.where(moving, w + delta, w) for w, delta in zip(self.n.weights, self.n.deltas, strict=True)]
 
     def _follow(self, active: Tensor, training: Tensor, at_end: Tensor, wrong: Tensor, not_finite: Tensor) -> None:
         """Where the stream goes after a step (PAPER.md 3)."""
@@ -239,41 +251,44 @@ class _Run:
         diverged = active & wrong & not_finite
         ok = active & ~diverged
         period_end = ok & at_end & ~wrong
-        n.period += period_end
-        n.targets += torch.where(period_end, torch.where(self.is_dense, length, 1), 0)
-        n.step.copy_(torch.where(ok, torch.where(period_end, 0, n.step + 1), n.step))
+        n.period = n.period + period_end
+        n.targets = n.targets + torch.where(period_end, torch.where(self.is_dense, length, 1), 0)
+        n.step = torch.where(ok, torch.where(period_end, 0, n.step + 1), n.step)
         limit = torch.where(training, self.training_periods, self.test_periods)
         stream_end = ok & (wrong | (period_end & (n.period == limit)))
+        begins = period_end
+        if not _can_skip(stream_end | diverged):
+            finished = self._end_streams(stream_end & training, stream_end & ~training, wrong, diverged)
+            begins = (period_end | stream_end) & ~finished
+        if not _can_skip(begins):
+            self._draw(begins)
 
-        trained, tested = stream_end & training, stream_end & ~training
-        n.training_size.copy_(torch.where(trained, n.period, n.training_size))
-        n.test_size.copy_(torch.where(tested, n.period, n.test_size))
-        n.training_streams += trained
-        between = self.training_between_tests == 1
+    def _end_streams(self, trained: Tensor, tested: Tensor, wrong: Tensor, diverged: Tensor) -> Tensor:
+        """After the last step of training or test streams; returns which replicas are finished."""
+        n, between = self.n, self.training_between_tests == 1
+        n.training_size = torch.where(trained, n.period, n.training_size)
+        n.test_size = torch.where(tested, n.period, n.test_size)
+        n.training_streams = n.training_streams + trained
         passed = torch.where(between & tested & wrong, 0, n.test_stream + (tested & ~wrong))
-        n.test_stream.copy_(torch.where(trained & ~between, 0, passed))
-        moved = trained & (self.update_per_stream == 1) & (self.frozen_weights == 0)
-        n.weights.copy_(torch.where(moved.unsqueeze(1), n.weights + n.deltas, n.weights))
-        n.targets.copy_(torch.where(trained, 0, n.targets))
+        n.test_stream = torch.where(trained & ~between, 0, passed)
+        self._move(trained & (self.update_per_stream == 1))
+        n.targets = torch.where(trained, 0, n.targets)
         solved = tested & ~wrong & (n.test_stream == self.test_streams)
         spent = (n.training_streams >= self.budget_training_streams) | (n.net_steps >= self.budget_net_steps)
         unsolved = tested & wrong & spent
         for where, verdict in ((diverged, Verdict.DIVERGED), (solved, Verdict.SOLVED), (unsolved, Verdict.UNSOLVED)):
-            n.verdict.copy_(torch.where(where, int(verdict), n.verdict))
-        finished = diverged | solved | unsolved
-        goes_on = stream_end & ~finished
+            n.verdict = torch.where(where, int(verdict), n.verdict)
+        finished: Tensor = diverged | solved | unsolved
+        goes_on = (trained | tested) & ~finished
         trains = goes_on & tested & (wrong | between)
-        n.phase.copy_(torch.where(goes_on, torch.where(trains, 0, 1), n.phase))
+        n.phase = torch.where(goes_on, torch.where(trains, 0, 1), n.phase)
         carried = torch.where(self.update_per_stream == 1, self.momentum, 1.0) * self.momentum_carried_over
-        n.deltas.copy_(torch.where(trains.unsqueeze(1), carried.unsqueeze(1) * n.deltas, n.deltas))
-        n.period.copy_(torch.where(goes_on, 0, n.period))
-        n.step.copy_(torch.where(stream_end | finished, 0, n.step))
-        for tensor in (n.cell_state, n.cell_output):
-            tensor.copy_(torch.where(finished, 0.0, tensor))
-        n.traces.copy_(torch.where(finished.unsqueeze(1), 0.0, n.traces))
-        begins = (period_end | stream_end) & ~finished
-        if not _can_skip(begins):
-            self._draw(begins)
+        n.deltas = [torch.where(trains, carried * delta, delta) for delta in n.deltas]
+        n.period = torch.where(goes_on, 0, n.period)
+        n.step = torch.where(goes_on | finished, 0, n.step)
+        n.cell_state, n.cell_output = (torch.where(finished, 0.0, column) for column in (n.cell_state, n.cell_output))
+        n.traces = [torch.where(finished, 0.0, trace) for trace in n.traces]
+        return finished
 
 
 def _can_skip(where: Tensor) -> bool:

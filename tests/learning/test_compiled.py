@@ -1,0 +1,45 @@
+"""The torch engine under torch.compile, on a CPU."""
+
+import pytest
+import torch
+
+from tests.conftest import CONDITIONS, READINGS
+from tests.learning.test_engines import assert_same, needs_native, population
+from tests.learning.test_learned_initial_state import LEARNED
+from timing_tasks.learning.engine import State, torch_engine
+from timing_tasks.learning.engine.fusion import one_net_a_thread
+from timing_tasks.learning.engine.torch_engine import TorchEngine
+
+
+@needs_native  # which says that there is a compiler
+def test_the_torch_engine_compiled_does_what_it_does_step_by_step():
+    people = population(CONDITIONS + READINGS + LEARNED)
+    states = [State.initial(people) for _ in range(2)]
+    assert [TorchEngine(device).block for device in ("cpu", "cuda")] == [1, 4]
+    for engine, state in zip((TorchEngine("cpu"), TorchEngine("cpu", block=2)), states, strict=True):
+        assert engine.on(torch.device("cpu")).block == engine.block
+        for steps in (450, 101):  # the last by itself
+            engine.run(people, state, steps)
+    assert_same(*states, rtol=1e-10, atol=1e-13)
+    assert (states[0].training_streams > 1).all()
+
+
+def test_populations_of_more_sizes_than_torch_compile_keeps_programs_for(monkeypatch: pytest.MonkeyPatch):
+    compiler = torch.compile
+    monkeypatch.setattr(torch_engine, "_MOST_SIZES", 1)
+    monkeypatch.setattr(torch, "compile", lambda f, options, **how: compiler(f, backend="eager", **how))  # quicker
+    with torch._dynamo.config.patch(recompile_limit=1):
+        for replicas in (1, 2):
+            state = State.initial(people := population(CONDITIONS[:1], replicas))
+            TorchEngine("cpu", block=2).run(people, state, 2)
+            assert state.net_steps.tolist() == [2] * replicas
+
+
+def test_on_a_gpu_a_thread_has_one_net():
+    from torch._inductor.virtualized import V
+
+    with one_net_a_thread():
+        asked = V.choices.triton_kernel_kwargs(None, None, [], {"mutations": None})
+    assert asked["mutations"] is None
+    assert asked["fixed_config"]["XBLOCK"] == 32 * asked["fixed_config"]["num_warps"]
+    assert V.choices.triton_kernel_kwargs(None, None, [], {}) == {}
