@@ -24,15 +24,20 @@ def test_the_torch_engine_compiled_does_what_it_does_step_by_step():
     assert (states[0].training_streams > 1).all()
 
 
-def test_populations_of_more_sizes_than_torch_compile_keeps_programs_for(monkeypatch: pytest.MonkeyPatch):
+def test_on_a_gpu_populations_of_all_sizes_share_a_program(monkeypatch: pytest.MonkeyPatch):
     compiler = torch.compile
-    monkeypatch.setattr(torch_engine, "_MOST_SIZES", 1)
-    monkeypatch.setattr(torch, "compile", lambda f, options, **how: compiler(f, backend="eager", **how))  # quicker
-    with torch._dynamo.config.patch(recompile_limit=1):
-        for replicas in (1, 2):
-            state = State.initial(people := population(CONDITIONS[:1], replicas))
-            TorchEngine("cpu", block=2).run(people, state, 2)
-            assert state.net_steps.tolist() == [2] * replicas
+    monkeypatch.setattr(torch, "compile", lambda f, options, **how: compiler(f, backend="eager", **how))
+    torch.compiler.reset()
+    advance = torch_engine._compiled_advance.__wrapped__(on_gpu=True)
+    for replicas in (5, 2, 50):
+        for conditions in (CONDITIONS[:1], CONDITIONS):
+            people = population(conditions, replicas)
+            run, plain = (torch_engine._Run(people, State.initial(people)) for _ in range(2))
+            with torch._dynamo.config.patch(error_on_recompile=replicas != 5 or len(conditions) > 1):
+                advance(run, 4)
+            plain.advance(4)
+            assert torch.equal(run.n.weights, plain.n.weights)
+            assert run.n.net_steps.tolist() == [4] * len(people)
 
 
 def test_on_a_gpu_a_thread_has_one_net():

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +23,6 @@ from timing_tasks.tasks.streams import Purpose
 from timing_tasks.tasks.task import TASKS
 
 NMSD, _, GTS, PFG = range(len(TASKS))
-_MOST_SIZES = 7  # of the 8 programs that torch.compile makes of one function
 _S_0, _Y_0 = WEIGHT_NAMES.index("s_0"), WEIGHT_NAMES.index("y_0")
 
 
@@ -50,8 +50,7 @@ class TorchEngine:
         """See `Engine.run`."""
         run = _Run(population, state.to(self.device))
         if self.block > 1:
-            sizes = len(population), len(run.all_offsets), len(run.all_targets)
-            advance = _compiled_advance(self.device, self.block, run.is_noisy, *sizes)
+            advance = _compiled_advance(self.device.type != "cpu")
             with one_net_a_thread():
                 for _ in range(net_steps // self.block):
                     advance(run, self.block)
@@ -62,12 +61,9 @@ class TorchEngine:
 
 
 @functools.cache
-def _compiled_advance(*kind: object) -> Callable[[_Run, int], None]:
-    """For a device, a block, a kind of population and its sizes: each has a program, of too many torch.compile gives up."""
-    if _compiled_advance.cache_info().currsize == _MOST_SIZES:
-        _compiled_advance.cache_clear()
-        torch.compiler.reset()
-    return torch.compile(_Run.advance, fullgraph=True, dynamic=False, options=FUSED)
+def _compiled_advance(on_gpu: bool) -> Callable[[_Run, int], None]:
+    """On a GPU one program for populations of all sizes; on a CPU, where that would be half as fast, one for each."""
+    return torch.compile(_Run.advance, fullgraph=True, dynamic=on_gpu, options=FUSED)
 
 
 class _Run:
@@ -86,9 +82,8 @@ class _Run:
         for name in population.records.dtype.names or ():
             setattr(self, name, tensor(population.records[name].copy())[condition])
         self.replica, self.seed = tensor(population.replica), tensor(population.seed)
-        self.all_offsets, self.all_targets = tensor(population.offsets), tensor(population.targets)
-        if len(self.all_targets) == 0:
-            self.all_targets = self.all_targets.new_zeros(1)
+        # Never short: torch.compile would make another program where a tensor has one entry, or none.
+        self.all_offsets, self.all_targets = (tensor(np.append(a, [0, 0])) for a in (population.offsets, population.targets))
         self.n: Any = State(**{name: tensor.movedim(0, -1).contiguous() for name, tensor in state.tensors().items()})
         self.is_noisy = bool(population.records["initial_noise"][population.condition].any())
         self.is_single = self.task == NMSD
