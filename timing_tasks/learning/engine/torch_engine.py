@@ -122,7 +122,7 @@ class _Run:
 
     def advance(self, net_steps: int) -> None:
         n = self.n
-        n.weights, n.deltas, n.traces = (list(matrix) for matrix in (n.weights, n.deltas, n.traces))
+        n.weights, n.deltas, n.traces = (list(matrix.unbind()) for matrix in (n.weights, n.deltas, n.traces))
         for _ in range(net_steps):
             active = n.verdict == int(Verdict.RUNNING)  # dynamo takes no enumeration
             if _can_skip(active):
