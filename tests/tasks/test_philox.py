@@ -45,6 +45,16 @@ def test_uniform_numbers_do_not_depend_on_how_many_are_asked_for():
     np.testing.assert_array_equal(uniform(3, 4, 2, 19)[:7], uniform(3, 4, 2, 7))
 
 
+def test_the_numbers_of_many_replicas_at_once_are_those_of_each():
+    seeds, replicas = np.array([[3], [2**32 - 1]]), np.arange(5)
+    np.testing.assert_array_equal(
+        uniform(seeds, replicas, 2, 7), [[uniform(int(seed), int(r), 2, 7) for r in replicas] for seed in seeds[:, 0]]
+    )
+    assert uniform(3, replicas[:0], 2, 7).shape == (0, 7)
+    with pytest.raises(ValueError, match="replica="):
+        uniform(3, np.array([0, -1]), 2, 7)
+
+
 @pytest.mark.parametrize(("seed", "replica"), [(-1, 0), (2**32, 0), (0, -1), (0, 2**32)])
 def test_numbers_that_do_not_fit_the_key_are_refused(seed, replica):
     with pytest.raises(ValueError, match="from 0 to"):

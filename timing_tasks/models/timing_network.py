@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,30 +27,27 @@ PEEPHOLES = ("p_i", "p_f", "p_o")
 INITIAL_STATE = ("s_0", "y_0")
 
 
-def initial_weights(seed: int, replica: int, gate_biases: Sequence[float], peepholes: bool = True) -> np.ndarray:
-    """The weights of a net before training, in the order of WEIGHT_NAMES, float64, shape [19].
+def initial_weights(
+    seed: int | np.ndarray, replica: int | np.ndarray, gate_biases: Sequence[float], peepholes: bool = True
+) -> np.ndarray:
+    """The weights of nets before training, in the order of WEIGHT_NAMES, float64, shape [..., 19]; [19] for a single net.
 
     The biases of the gates are as given, the initial state is 0, and so are peepholes that are absent; every other weight is
     uniform in [-0.1, 0.1] and a function of (seed, replica) alone (PAPER.md 1): nets with and without peepholes share the rest.
 
     Args:
-        seed: of the run.
-        replica: which net.
+        seed: of the run; a number, or an array of int64, shape [...].
+        replica: which net; likewise.
         gate_biases: b_i, b_f, b_o.
-        peepholes: whether the net has them.
+        peepholes: whether the nets have them.
     """
-    weights = _drawn(seed, replica).copy()
+    weights = 0.2 * uniform(seed, replica, Purpose.WEIGHTS, len(WEIGHT_NAMES)) - 0.1
     fixed = dict(zip(("b_i", "b_f", "b_o"), gate_biases, strict=True)) | dict.fromkeys(INITIAL_STATE, 0.0)
     if not peepholes:
         fixed |= dict.fromkeys(PEEPHOLES, 0.0)
     for name, value in fixed.items():
-        weights[WEIGHT_NAMES.index(name)] = value
+        weights[..., WEIGHT_NAMES.index(name)] = value
     return weights
-
-
-@functools.lru_cache(maxsize=2**16)  # the nets of all conditions of a run that have the same number share it
-def _drawn(seed: int, replica: int) -> np.ndarray:
-    return 0.2 * uniform(seed, replica, Purpose.WEIGHTS, len(WEIGHT_NAMES)) - 0.1
 
 
 class TimingNetwork(nn.Module):

@@ -46,8 +46,17 @@ def philox4x32(counter: tuple[Words, Words, Words, Words], key: tuple[Words, Wor
     return c0, c1, c2, c3
 
 
-def uniform(seed: int, replica: int, purpose: int, count: int) -> np.ndarray:
-    """`count` float64 numbers, uniform in [0, 1) on a grid of 2^-53, for one seed, replica and purpose.
+def uniform(seed: int | np.ndarray, replica: int | np.ndarray, purpose: int, count: int) -> np.ndarray:
+    """`count` float64 numbers, uniform in [0, 1) on a grid of 2^-53, for a seed, a replica and a purpose.
+
+    Args:
+        seed: a number, or an array of int64, shape [...].
+        replica: likewise.
+        purpose: one of `tasks.streams.Purpose`.
+        count: how many.
+
+    Returns:
+        shape [..., count]; [count] for a single seed and replica.
 
     Raises:
         ValueError: seed or replica outside [0, 2^32).
@@ -55,10 +64,11 @@ def uniform(seed: int, replica: int, purpose: int, count: int) -> np.ndarray:
     check_key(seed, replica)
     block = np.arange((count + 1) // 2, dtype=np.int64)  # two numbers a block
     zero = np.zeros_like(block)
-    words = philox4x32((block, zero, zero, zero + purpose), (zero + seed, zero + replica))
-    high, low = np.stack(words[0::2], axis=1).reshape(-1), np.stack(words[1::2], axis=1).reshape(-1)
+    words = philox4x32((block, zero, zero, zero + purpose), (np.expand_dims(seed, -1), np.expand_dims(replica, -1)))
+    shape = (*words[0].shape[:-1], 2 * len(block))
+    high, low = (np.stack(pair, axis=-1).reshape(shape) for pair in (words[0::2], words[1::2]))
     bits = ((high >> 5) << 26) | (low >> 6)  # 27 + 26 bits
-    result: np.ndarray = bits[:count] * 2.0**-53
+    result: np.ndarray = bits[..., :count] * 2.0**-53
     return result
 
 

@@ -184,12 +184,11 @@ class State:
     def initial(cls, population: Population) -> State:
         """Before the first step."""
         state = cls.blank(len(population))
-        for r in range(len(population)):
-            condition = population.condition_of(r)
-            weights = initial_weights(
-                int(population.seed[r]), int(population.replica[r]), condition.protocol.gate_biases, condition.peepholes
+        for position, condition in enumerate(population.conditions):
+            rows = np.flatnonzero(population.condition == position)
+            state.weights.numpy()[rows] = initial_weights(
+                population.seed[rows], population.replica[rows], condition.protocol.gate_biases, condition.peepholes
             )
-            state.weights.numpy()[r] = weights
         return state
 
     def tensors(self) -> dict[str, Tensor]:
