@@ -205,12 +205,14 @@ class State:
 
     def at(self, rows: Sequence[int]) -> State:
         """A copy of some rows."""
-        return State(**{name: tensor[list(rows)] for name, tensor in self.tensors().items()})
+        index = torch.as_tensor(rows, dtype=torch.int64)
+        return State(**{name: tensor[index] for name, tensor in self.tensors().items()})
 
     def put(self, rows: Sequence[int], other: State, other_rows: Sequence[int]) -> None:
         """Copy rows of another state into rows of this one."""
+        index, other_index = (torch.as_tensor(r, dtype=torch.int64) for r in (rows, other_rows))
         for name, tensor in self.tensors().items():
-            tensor[list(rows)] = getattr(other, name)[list(other_rows)].to(tensor.device)
+            tensor[index] = getattr(other, name)[other_index].to(tensor.device)
 
     def root_mean_square_error(self, row: int) -> float:
         """Of a solved replica: over the targets of the test streams that solved it."""
