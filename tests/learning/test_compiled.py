@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch._inductor import metrics
 
 from tests.conftest import CONDITIONS, READINGS
 from tests.learning.test_engines import assert_same, needs_native, population
@@ -15,32 +16,39 @@ from timing_tasks.learning.engine.torch_engine import TorchEngine
 def test_the_torch_engine_compiled_does_what_it_does_step_by_step():
     people = population(CONDITIONS + READINGS + LEARNED)
     states = [State.initial(people) for _ in range(2)]
+    metrics.reset()
     assert [TorchEngine(device).block for device in ("cpu", "cuda")] == [1, 4]
     for engine, state in zip((TorchEngine("cpu"), TorchEngine("cpu", block=2)), states, strict=True):
         assert engine.on(torch.device("cpu")).block == engine.block
         for steps in (450, 101):  # the last by itself
-            engine.run(people, state, steps)
+            with torch._inductor.config.patch(fx_graph_cache=False):
+                engine.run(people, state, steps)
+    assert metrics.generated_kernel_count == 1
     assert_same(*states, rtol=1e-10, atol=1e-13)
     assert (states[0].training_streams > 1).all()
 
 
-def test_on_a_gpu_populations_of_all_sizes_share_a_program(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("on_gpu", [True, False])
+def test_populations_of_many_sizes_share_programs(on_gpu: bool, monkeypatch: pytest.MonkeyPatch):
     compiler = torch.compile
     monkeypatch.setattr(torch, "compile", lambda f, options, **how: compiler(f, backend="eager", **how))
     torch.compiler.reset()
-    advance = torch_engine._compiled_advance.__wrapped__(on_gpu=True)
-    for replicas in (5, 2, 50):
-        for conditions in (CONDITIONS[:1], CONDITIONS):
+    advance = torch_engine._compiled_advance.__wrapped__(on_gpu)
+    is_first = True
+    for conditions in (CONDITIONS[:8], CONDITIONS[:1], CONDITIONS):
+        for replicas in (5, 4, 2, 3, 50):
             people = population(conditions, replicas)
             run, plain = (torch_engine._Run(people, State.initial(people)) for _ in range(2))
-            with torch._dynamo.config.patch(error_on_recompile=replicas != 5 or len(conditions) > 1):
-                advance(run, 4)
-            plain.advance(4)
+            for _ in range(2):
+                with torch._dynamo.config.patch(error_on_recompile=on_gpu and not is_first, recompile_limit=4):
+                    advance(run, 4)
+                is_first = False
+            plain.advance(8)
             assert torch.equal(run.n.weights, plain.n.weights)
-            assert run.n.net_steps.tolist() == [4] * len(people)
+            assert run.n.net_steps.tolist() == [8] * len(people)
 
 
-def test_on_a_gpu_a_thread_has_one_net():
+def test_on_a_gpu_one_net_a_thread_is_asked_for():
     from torch._inductor.virtualized import V
 
     with one_net_a_thread():

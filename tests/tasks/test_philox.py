@@ -51,7 +51,7 @@ def test_the_numbers_of_many_replicas_at_once_are_those_of_each():
         uniform(seeds, replicas, 2, 7), [[uniform(int(seed), int(r), 2, 7) for r in replicas] for seed in seeds[:, 0]]
     )
     assert uniform(3, replicas[:0], 2, 7).shape == (0, 7)
-    with pytest.raises(ValueError, match="replica="):
+    with pytest.raises(ValueError, match="replica=-1: "):
         uniform(3, np.array([0, -1]), 2, 7)
 
 

@@ -75,5 +75,6 @@ def uniform(seed: int | np.ndarray, replica: int | np.ndarray, purpose: int, cou
 def check_key(seed: int | np.ndarray, replica: int | np.ndarray) -> None:
     """Raise ValueError unless both numbers fit a half of Philox's key."""
     for name, value in (("seed", seed), ("replica", replica)):
-        if np.any(np.less(value, 0) | np.greater_equal(value, 2**32)):
-            raise ValueError(f"{name}={value}: a whole number from 0 to 2^32 - 1")
+        wrong = np.extract(np.less(value, 0) | np.greater_equal(value, 2**32), value)
+        if len(wrong):
+            raise ValueError(f"{name}={wrong[0]}: a whole number from 0 to 2^32 - 1")

@@ -10,7 +10,9 @@ import contextlib
 from typing import Any
 
 FUSED: dict[str, Any] = {"max_fusion_size": 10**6}
-_BLOCK = {"XBLOCK": 64, "num_warps": 2, "num_stages": 1}  # nets and warps of 32 threads in a block of threads
+# Nets and warps of 32 threads in a block of threads. torch.compile's cache on disk does not know of them: with others, use
+# TORCHINDUCTOR_FORCE_DISABLE_CACHES=1 once.
+_BLOCK = {"XBLOCK": 64, "num_warps": 2, "num_stages": 1}
 
 
 def one_net_a_thread() -> contextlib.AbstractContextManager[object]:

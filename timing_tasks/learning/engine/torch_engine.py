@@ -1,12 +1,13 @@
 """The torch engine: the paper's learning rule in plain tensor operations over the replica axis, on any device.
 
 It is the readable one, and the native engine's independent check. Every tensor has the shape [replicas]: a weight is a column,
-so that on a GPU torch.compile makes one kernel of a block of steps, in which a thread has a net in its registers and touches the
-memory twice. Nothing waits for a kernel before the end of a call.
+so that torch.compile makes one kernel of a block of steps; on a GPU a thread is to keep a net in its registers and touch the
+memory at the block's ends. Nothing waits for a kernel before the end of a call, as long as whole blocks are asked for.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -50,8 +51,9 @@ class TorchEngine:
         """See `Engine.run`."""
         run = _Run(population, state.to(self.device))
         if self.block > 1:
-            advance = _compiled_advance(self.device.type != "cpu")
-            with one_net_a_thread():
+            on_gpu = self.device.type != "cpu"
+            advance = _compiled_advance(on_gpu)
+            with one_net_a_thread() if on_gpu else contextlib.nullcontext():
                 for _ in range(net_steps // self.block):
                     advance(run, self.block)
             net_steps %= self.block
@@ -62,8 +64,11 @@ class TorchEngine:
 
 @functools.cache
 def _compiled_advance(on_gpu: bool) -> Callable[[_Run, int], None]:
-    """On a GPU one program for populations of all sizes; on a CPU, where that would be half as fast, one for each."""
-    return torch.compile(_Run.advance, fullgraph=True, dynamic=on_gpu, options=FUSED)
+    """On a GPU one program for populations of two or more nets, another for those with noise; on a CPU the first size has its own.
+
+    There it is twice as fast as the one that all others share.
+    """
+    return torch.compile(_Run.advance, fullgraph=True, dynamic=on_gpu or None, options=FUSED)
 
 
 class _Run:
@@ -84,7 +89,9 @@ class _Run:
         self.replica, self.seed = tensor(population.replica), tensor(population.seed)
         # Never short: torch.compile would make another program where a tensor has one entry, or none.
         self.all_offsets, self.all_targets = (tensor(np.append(a, [0, 0])) for a in (population.offsets, population.targets))
-        self.n: Any = State(**{name: tensor.movedim(0, -1).contiguous() for name, tensor in state.tensors().items()})
+        # Copies: torch.compile would make another program of a view.
+        columns = {n: t.movedim(0, -1).clone(memory_format=torch.contiguous_format) for n, t in state.tensors().items()}
+        self.n: Any = State(**columns)
         self.is_noisy = bool(population.records["initial_noise"][population.condition].any())
         self.is_single = self.task == NMSD
         self.is_dense = (self.task == GTS) | (self.task == PFG)
