@@ -74,6 +74,12 @@ class SeparateNets(DDPStrategy):
     def configure_ddp(self) -> None:
         """Nothing: no gradient is exchanged."""
 
+    def teardown(self) -> None:
+        """Leave the group, in a process that ends with the fit: gloo's threads are better not left to the interpreter's end."""
+        super().teardown()
+        if started() is None and dist.is_initialized():
+            dist.destroy_process_group()
+
     def barrier(self, *arguments: Any, **named: Any) -> None:
         """Wait for all, but not where a checkpoint is saved, for rank 0 alone does that."""
         if "Trainer.save_checkpoint" not in arguments:
