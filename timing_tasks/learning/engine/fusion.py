@@ -12,7 +12,7 @@ from typing import Any
 FUSED: dict[str, Any] = {"max_fusion_size": 10**6}
 # Nets and warps of 32 threads in a block of threads. torch.compile's cache on disk does not know of them: with others, use
 # TORCHINDUCTOR_FORCE_DISABLE_CACHES=1 once.
-_BLOCK = {"XBLOCK": 64, "num_warps": 2, "num_stages": 1}
+_TILE = {"XBLOCK": 64, "num_warps": 2, "num_stages": 1}
 
 
 def one_net_a_thread() -> contextlib.AbstractContextManager[object]:
@@ -23,6 +23,6 @@ def one_net_a_thread() -> contextlib.AbstractContextManager[object]:
 
     class Choices(InductorChoices):  # whose documentation says that this is how to make another choice
         def triton_kernel_kwargs(self, kernel_cls: Any, features: Any, groups: Any, kernel_kwargs: Any) -> dict[str, Any]:
-            return {**kernel_kwargs, "fixed_config": FixedTritonConfig(dict(_BLOCK))}
+            return {**kernel_kwargs, "fixed_config": FixedTritonConfig(dict(_TILE))}
 
     return V.set_choices_handler(Choices())  # type: ignore[no-any-return]
