@@ -48,6 +48,19 @@ def test_populations_of_many_sizes_share_programs(on_gpu: bool, monkeypatch: pyt
             assert run.n.net_steps.tolist() == [8] * len(people)
 
 
+def test_in_whole_blocks_nothing_waits_for_the_device_or_is_elsewhere(monkeypatch: pytest.MonkeyPatch):
+    # The device "meta" stands for a GPU: its tensors have no values that anybody could look at, and mix with no others.
+    compiler = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f, options, **how: compiler(f, backend="eager", **how))
+    monkeypatch.setattr(torch_engine, "_compiled_advance", torch_engine._compiled_advance.__wrapped__)
+    torch.compiler.reset()
+    people = population(CONDITIONS + READINGS + LEARNED)
+    state, engine = State.initial(people).to("meta"), TorchEngine("meta", block=2)
+    engine.run(people, state, 4)
+    with pytest.raises(RuntimeError, match="meta"):
+        engine.run(people, state, 5)  # the last by itself, which looks whether any net goes on
+
+
 def test_on_a_gpu_one_net_a_thread_is_asked_for():
     from torch._inductor.virtualized import V
 

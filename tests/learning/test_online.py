@@ -1,10 +1,14 @@
 """The online recipe in Lightning."""
 
+import os
 import re
 from pathlib import Path
 
 import lightning as L
+import pytest
 import torch
+import torch.distributed as dist
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.conftest import make_condition
@@ -13,7 +17,9 @@ from timing_tasks import experiment
 from timing_tasks.config import Experiment
 from timing_tasks.data import TimingDataModule
 from timing_tasks.learning.engine import Population, State, Verdict, create
+from timing_tasks.learning.engine.torch_engine import TorchEngine
 from timing_tasks.learning.online import OnlineModule
+from timing_tasks.learning.ranks import SeparateNets
 from timing_tasks.tasks import Task
 
 CONDITIONS = (make_condition(Task("nmsd", 3, (0, 1)), streams=200), make_condition(Task("gts", 3, (0, 1)), streams=100))
@@ -123,3 +129,37 @@ def test_the_torch_engine_serves_too(tmp_path: Path):
     assert [(r.status, r.training_streams, r.net_steps) for r in slow] == [
         (r.status, r.training_streams, r.net_steps) for r in native
     ]
+
+
+def test_on_gpus_the_torch_engine_computes_on_them_and_nothing_else_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, value in (("device_count", 1), ("is_available", True), ("get_device_capability", (9, 0))):
+        monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
+    for name in ("set_device", "empty_cache", "get_device_name"):
+        monkeypatch.setattr(torch.cuda, name, lambda *_: None)
+    asked, run = set(), TorchEngine.run
+
+    def on_the_cpu_instead(engine: TorchEngine, population: Population, state: State, net_steps: int) -> None:
+        asked.add((engine.device, engine.block, net_steps % engine.block, state.weights.device.type))
+        run(TorchEngine(), population, state, net_steps)
+
+    few = (make_condition(CONDITIONS[0].task, streams=10),)
+    plain = experiment.run(described(tmp_path, conditions=few, engine="torch"))
+    monkeypatch.setattr(TorchEngine, "run", on_the_cpu_instead)
+    gpu = {"accelerator": "gpu", "devices": 1, "num_nodes": 1}
+    assert experiment.run(described(tmp_path, conditions=few, engine="torch", trainer=gpu, output=tmp_path / "gpu")) == plain
+    assert asked == {(torch.device("cuda", 0), 4, 0, "cpu")}
+
+
+def test_the_processes_group_has_no_part_in_gpus(monkeypatch: pytest.MonkeyPatch):
+    strategy = SeparateNets()
+    strategy.parallel_devices = [torch.device("cuda", 0)]
+    strategy.cluster_environment = LightningEnvironment()
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "0")  # also to have them gone afterwards
+        del os.environ[name]
+    strategy.setup_distributed()
+    try:
+        assert dist.get_backend() == "gloo"
+        assert dist.group.WORLD.bound_device_id is None
+    finally:
+        dist.destroy_process_group()

@@ -71,6 +71,15 @@ class SeparateNets(DDPStrategy):
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent passes it on
         super().setup_environment()
 
+    def setup_distributed(self) -> None:
+        """Join the group as Lightning does, but don't bind it to the process's GPU: nothing that is there goes through it."""
+        self.set_world_ranks()
+        cluster = self.cluster_environment
+        assert cluster is not None
+        os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = cluster.main_address, str(cluster.main_port)
+        if not dist.is_initialized():
+            dist.init_process_group("gloo", rank=cluster.global_rank(), world_size=cluster.world_size())
+
     def configure_ddp(self) -> None:
         """Nothing: no gradient is exchanged."""
 
