@@ -12,7 +12,6 @@ from timing_tasks.rows import COLUMNS, Row, read_rows, rows_text
 from timing_tasks.tasks import Task
 
 IDENTITY = {"experiment": "test", "version": "1", "seed": 1}
-CONDITIONS = {"task=nmsd": {"task": {"min_interval": 10}}}
 
 
 def row(replica: int = 0, **changes: str) -> Row:
@@ -25,8 +24,12 @@ def row(replica: int = 0, **changes: str) -> Row:
         "model": "peephole_lstm 1",
         "recipe": "online",
     }
-    values |= {"seed": "1", "replica": str(replica), "status": "solved", "training_streams": "5"}
-    return Row(**values | {"net_steps": "9", "test_size": "1"} | changes)
+    values |= {"seed": "1", "replica": str(replica), "status": "solved", "training_streams": "5", "rmse": "0.1"}
+    return Row(**values | {"net_steps": "9", "test_size": "1", "version": "1"} | changes)
+
+
+CONDITION, ANOTHER = (one.condition_name for one in (row(), row(interval="11")))
+CONDITIONS = {CONDITION: {"task": {"min_interval": 10}}}
 
 
 @pytest.fixture
@@ -40,8 +43,9 @@ def test_the_columns_are_the_documented_ones():
     assert " ".join(COLUMNS[:17]) == " ".join(documented.split())
 
 
-def test_rows_come_back_and_are_put_in_order(folder: ResultsFolder):
+def test_rows_come_back_and_are_put_in_order(tmp_path: Path):
     rows = [row(2), row(10), row(0), row(1, interval="9"), row(0, protocol="a(b=1, c=2)")]
+    folder = ResultsFolder(tmp_path / "out", IDENTITY, {one.condition_name: {} for one in rows})
     with folder.opened() as there:
         assert there == []
         folder.append(rows[:1])
@@ -62,13 +66,45 @@ def test_a_row_gives_back_its_task_and_its_net():
 
 def test_a_torn_last_line_is_cut_off(folder: ResultsFolder):
     with folder.opened():
-        folder.append([row(0), row(1)])
+        folder.append([row(0), row(1, weights="0.5 0.1234567890")])
     content = folder.rows_path.read_bytes()
-    folder.rows_path.write_bytes(content[:-7])
+    folder.rows_path.write_bytes(content[:-7])  # what is left of it still looks like a row
+    assert folder.complete([row(0).replica_key]) is None
     with folder.opened() as there:
         assert there == [row(0)]
-        folder.append([row(1)])
+        folder.append([row(1, weights="0.5 0.1234567890")])
     assert folder.rows_path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"version": "2"}, "line 3 is of another run .version: 2 there, 1 here"),
+        ({"seed": "3"}, "line 3 is of another run .seed: 3 there, 1 here"),
+        ({"interval": "11"}, "line 3 is of another run .task=nmsd interval=11"),
+    ],
+)
+def test_rows_of_another_run_in_the_file_are_refused(folder: ResultsFolder, changes: dict[str, str], message: str):
+    with folder.opened():
+        folder.append([row(0), row(1, **changes)])
+    assert folder.complete([row(0).replica_key]) is None
+    with pytest.raises(ResultsError, match=message), folder.opened():
+        pass
+
+
+def test_a_row_may_have_any_number_of_weights(folder: ResultsFolder):
+    large = row(0, weights=" ".join(["0.12345678901234567"] * 10_000))
+    with folder.opened():
+        folder.append([large])
+        assert folder.finish() == [large]
+
+
+def test_a_file_that_cannot_be_read_is_told(folder: ResultsFolder):
+    with folder.opened():
+        folder.rows_path.mkdir()
+    assert folder.complete([]) is None
+    with pytest.raises(ResultsError, match=r"runs.csv: Is a directory"), folder.opened():
+        pass
 
 
 def test_another_run_is_refused_and_nothing_changed(folder: ResultsFolder):
@@ -82,7 +118,7 @@ def test_another_run_is_refused_and_nothing_changed(folder: ResultsFolder):
         pass
     with (
         pytest.raises(ResultsError, match=r"min_interval: 10 there, 11 here"),
-        ResultsFolder(folder.path, IDENTITY, {"task=nmsd": {"task": {"min_interval": 11}}}).opened(),
+        ResultsFolder(folder.path, IDENTITY, {CONDITION: {"task": {"min_interval": 11}}}).opened(),
     ):
         pass
     assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
@@ -91,9 +127,9 @@ def test_another_run_is_refused_and_nothing_changed(folder: ResultsFolder):
 def test_a_folder_gains_conditions(folder: ResultsFolder):
     with folder.opened():
         folder.append([row(0)])
-    with ResultsFolder(folder.path, IDENTITY, {"task=msd": {"task": {}}}).opened() as there:
+    with ResultsFolder(folder.path, IDENTITY, {ANOTHER: {"task": {}}}).opened() as there:
         assert there == [row(0)]
-    assert json.loads(folder.identity_path.read_text())["conditions"] == CONDITIONS | {"task=msd": {"task": {}}}
+    assert json.loads(folder.identity_path.read_text())["conditions"] == CONDITIONS | {ANOTHER: {"task": {}}}
 
 
 def test_rows_of_unknown_origin_are_refused(folder: ResultsFolder):
@@ -122,6 +158,9 @@ def test_two_runs_at_once_are_refused(folder: ResultsFolder):
         (rows_text([row(0, status="fine")], header=True), "line 2"),
         (rows_text([row(0, training_streams="many")], header=True), "line 2"),
         (rows_text([row(0, weights="0.5 x")], header=True), "line 2"),
+        (rows_text([row(0, rmse="x")], header=True), "line 2"),
+        (rows_text([row(0, rmse="")], header=True), "line 2"),
+        (rows_text([row(0)], header=True)[:-1], "the last line is not whole"),
     ],
 )
 def test_files_that_are_not_results_are_refused(tmp_path: Path, text: str, message: str):

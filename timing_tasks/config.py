@@ -21,6 +21,7 @@ from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.learning.engine import available
 from timing_tasks.model import PEEPHOLE_LSTM, Model
 from timing_tasks.recipe import BPTT, Recipe
+from timing_tasks.rows import condition_name
 from timing_tasks.started import check_started
 from timing_tasks.tasks import TASKS, Task
 from timing_tasks.tasks.task import USUAL_TOLERANCE
@@ -83,7 +84,7 @@ def identity(name: str, protocol: str, seed: int, engine: str) -> dict[str, obje
 
 def describe(conditions: Sequence[Condition]) -> dict[str, object]:
     """See `Experiment.described_conditions`. A value that nobody has changed is what the version's code says it is."""
-    return {" ".join(f"{k}={v}" for k, v in c.columns.items() if v): _chosen(c) for c in conditions}
+    return {condition_name(c.columns): _chosen(c) for c in conditions}
 
 
 def _chosen(value: Any) -> dict[str, Any]:

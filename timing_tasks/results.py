@@ -6,7 +6,7 @@ import fcntl
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import reduction
 from pathlib import Path
@@ -54,8 +54,7 @@ class ResultsFolder:
         Only reads: a folder that another run is writing, or that cannot be written, serves too.
         """
         try:
-            self.check(("engine",))
-            rows = read_rows(self.rows_path)
+            rows = self._rows(self.check(("engine",)))
         except (ResultsError, OSError):
             return None  # opening it says what is wrong
         in_order = all(a.order <= b.order for a, b in itertools.pairwise(rows))
@@ -86,7 +85,11 @@ class ResultsFolder:
             if not known or self.conditions.keys() - known.keys():
                 described = self.identity | {"conditions": known | self.conditions}
                 write_whole(self.identity_path, json.dumps(described, indent=1, sort_keys=True) + "\n")
-            yield self._recover()
+            try:
+                there = self._recover()
+            except OSError as error:
+                raise ResultsError(f"{self.rows_path}: {error.strerror}; mend that and repeat the command") from None
+            yield there
         self._lock = None
 
     def check(self, but: Sequence[str] = ()) -> dict[str, object]:
@@ -129,7 +132,23 @@ class ResultsFolder:
         if whole != content:
             with self.rows_path.open("r+b") as file:
                 file.truncate(len(whole))
-        return read_rows(self.rows_path) if whole else []
+        return self._rows(self.check()) if whole else []
+
+    def _rows(self, conditions: Container[str]) -> list[Row]:
+        """Those in the file.
+
+        Raises:
+            ResultsError: they cannot be read, or one is not of this run: of another version or seed, or of none of its conditions.
+        """
+        rows = read_rows(self.rows_path)
+        mine = {"version": str(self.identity["version"]), "seed": str(self.identity["seed"])}
+        strange = {key for key, row in {row.condition: row for row in rows}.items() if row.condition_name not in conditions}
+        for line, row in enumerate(rows, start=2):
+            differing = _differences({key: getattr(row, key) for key in mine}, mine)
+            differing += [row.condition_name] * (row.condition in strange)
+            if differing:
+                raise ResultsError(f"{self.rows_path}: line {line} is of another run ({'; '.join(differing)})")
+        return rows
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows: all of them, or none.

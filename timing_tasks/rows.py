@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -23,6 +24,12 @@ CONDITION_COLUMNS = (
 
 
 _condition_columns: Callable[[object], tuple[str, ...]] = attrgetter(*CONDITION_COLUMNS)
+csv.field_size_limit(2**31 - 1)  # the weights of a row can be many
+
+
+def condition_name(columns: Mapping[str, str]) -> str:
+    """A condition in one text, as `run.json` has it, from the values of CONDITION_COLUMNS."""
+    return " ".join(f"{name}={columns[name]}" for name in CONDITION_COLUMNS if columns[name])
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,11 @@ class Row:
         return _condition_columns(self)
 
     @property
+    def condition_name(self) -> str:
+        """The condition in one text."""
+        return condition_name(dict(zip(CONDITION_COLUMNS, self.condition, strict=True)))
+
+    @property
     def replica_key(self) -> tuple[str, ...]:
         """What no two rows of a file have in common."""
         return (*self.condition, self.seed, self.replica)
@@ -109,8 +121,13 @@ def read_rows(path: Path) -> list[Row]:
     """The rows of a results file, in its order.
 
     Raises:
-        ResultsError: other columns than this version's, a row that does not fit them, two rows of one replica.
+        ResultsError: other columns than this version's, a row that does not fit them, two rows of one replica, a last line that
+            is not whole.
     """
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - 1, 0))
+        if file.read() not in (b"\n", b""):  # its last number may have lost digits and still be one
+            raise ResultsError(f"{path}: the last line is not whole")
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.reader(file)
         header = next(reader, None)
@@ -132,10 +149,11 @@ def read_rows(path: Path) -> list[Row]:
 def _is_row(row: Row) -> bool:
     numbers = (row.replica, row.seed, row.training_streams, row.net_steps, row.test_size)
     try:
-        [float(weight) for weight in row.weights.split()]
+        [float(number) for number in (row.rmse or "0", *row.weights.split())]
     except ValueError:
         return False
-    return row.status in STATUSES and all(number.isdecimal() for number in numbers)
+    is_solved = row.status == "solved"
+    return row.status in STATUSES and is_solved == bool(row.rmse) and all(number.isdecimal() for number in numbers)
 
 
 def rows_text(rows: Sequence[Row], header: bool) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from timing_tasks.errors import ResultsError
 from timing_tasks.rows import CONDITION_COLUMNS, Row
 
 COLUMNS = (*CONDITION_COLUMNS, "seed", "replica", "seconds")
@@ -24,17 +26,22 @@ def append_seconds(folder: Path, seconds: Mapping[Row, float]) -> None:
 
 
 def read_seconds(folder: Path) -> dict[tuple[str, ...], float]:
-    """The seconds by `Row.replica_key`; nothing of a file that is not there, nor of lines that a kill has torn."""
+    """The seconds by `Row.replica_key`; nothing of a file that is not there, nor of lines that a kill has torn.
+
+    Raises:
+        ResultsError: the file cannot be read.
+    """
     path = folder / "seconds.csv"
-    if not path.exists():
-        return {}
     found = {}
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        for cells in csv.reader(file):
-            try:
-                *key, seconds = cells
-                if len(cells) == len(COLUMNS) and math.isfinite(float(seconds)):
-                    found[tuple(key)] = float(seconds)
-            except ValueError:
-                continue
+    try:
+        with path.open(newline="", encoding="utf-8", errors="replace") as file:
+            for cells in csv.reader(file):
+                with contextlib.suppress(ValueError):
+                    *key, seconds = cells
+                    if len(cells) == len(COLUMNS) and math.isfinite(float(seconds)):
+                        found[tuple(key)] = float(seconds)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ResultsError(f"{path}: {error.strerror}; mend that and repeat the command") from None
     return found
