@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from timing_tasks.config import Experiment
 from timing_tasks.config import experiment as checked
 from timing_tasks.errors import ResultsError
 from timing_tasks.learning.callbacks import Checkpoints
+from timing_tasks.learning.online import OnlineModule
 
 SCRIPT = str(ROOT / "reproduce" / "condition.py")
 
@@ -47,7 +49,7 @@ def interrupted(finished: Path, tmp_path: Path) -> Path:
 def damaged(folder: Path) -> str | None:
     """The checkpoint to go on from, when the last one should be refused."""
     with pytest.warns(UserWarning, match=r"last\.ckpt is damaged"):
-        return Checkpoints(folder / "checkpoints" / "online").latest()
+        return Checkpoints(folder / "checkpoints" / "online", OnlineModule.checkpoint_keys).latest()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
@@ -95,10 +97,30 @@ def test_a_checkpoint_executes_nothing(interrupted: Path, finished: Path, tmp_pa
     assert (interrupted / "runs.csv").read_bytes() == (finished / "runs.csv").read_bytes()
 
 
-@pytest.mark.parametrize("other", [{"weights": torch.zeros(3)}, torch.zeros(3)])
+@pytest.mark.parametrize(
+    "other", [{"weights": torch.zeros(3)}, torch.zeros(3), {"nets": {}, "pytorch-lightning_version": "2.6"}], ids=["w", "t", "bptt"]
+)
 def test_another_torch_file_is_not_a_checkpoint(other: object, interrupted: Path):
     torch.save(other, interrupted / "checkpoints" / "online" / "last.ckpt")
     assert damaged(interrupted) == str(interrupted / "checkpoints" / "online" / "previous.ckpt")
+
+
+def test_a_checkpoint_that_may_not_be_read_is_told(interrupted: Path, monkeypatch: pytest.MonkeyPatch):
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(zipfile, "ZipFile", forbidden)
+    with pytest.raises(ResultsError, match=r"last.ckpt: Permission denied; mend"):
+        Checkpoints(interrupted / "checkpoints" / "online", OnlineModule.checkpoint_keys).latest()
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_rows_that_are_gone_come_back_from_the_checkpoint(interrupted: Path, finished: Path, tmp_path: Path, processes: int):
+    lines = (finished / "runs.csv").read_text().splitlines(keepends=True)
+    (interrupted / "runs.csv").write_text("".join(lines[:-2]) + lines[-2][:-9])  # what is left of that line is no row
+    trainer = {"accelerator": "cpu", "devices": processes, "num_nodes": 1}
+    experiment.run(described(tmp_path, threads=1, trainer=trainer))
+    assert (interrupted / "runs.csv").read_bytes() == (finished / "runs.csv").read_bytes()
 
 
 def test_a_checkpoint_of_another_configuration_changes_nothing(finished: Path, tmp_path: Path):

@@ -120,7 +120,8 @@ def _fit(
     from timing_tasks.learning.online import OnlineModule
     from timing_tasks.learning.pictures import TensorBoardPictures
 
-    checkpoints, exchange = Checkpoints(folder.checkpoints / ("bptt" if recipe is BPTT else "online")), ranks.Exchange()
+    name, kind = ("bptt", BPTTModule) if recipe is BPTT else ("online", OnlineModule)
+    checkpoints, exchange = Checkpoints(folder.checkpoints / name, kind.checkpoint_keys), ranks.Exchange()
     with warnings.catch_warnings():
         ranks.quiet()
         trainer = L.Trainer(

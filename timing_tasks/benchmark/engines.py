@@ -195,7 +195,7 @@ def lightning_share(seconds: float = 8.0) -> float:
             enable_progress_bar=False,
             enable_model_summary=False,
             enable_checkpointing=True,
-            callbacks=[Checkpoints(Path(folder)), clock],
+            callbacks=[Checkpoints(Path(folder), OnlineModule.checkpoint_keys), clock],
         )
         trainer.fit(OnlineModule(people, create("native")), TimingDataModule(people))
     return 1 - clock.engine / clock.passed

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from timing_tasks.data import Asked, Batch, TimingDataModule, batch_of, padded_length
-from timing_tasks.learning import ranks
+from timing_tasks.learning import optimizers, ranks
 from timing_tasks.learning.engine import Population, Verdict
 from timing_tasks.learning.metrics import RootMeanSquareError, SolvedFraction, StreamSize
 from timing_tasks.learning.module import PopulationModule
@@ -44,6 +44,7 @@ class BPTTModule(PopulationModule):
     """
 
     engine_name = "torch"
+    checkpoint_keys = ("nets",)
 
     def __init__(self, population: Population, data: TimingDataModule) -> None:
         super().__init__(population)
@@ -103,7 +104,7 @@ class BPTTModule(PopulationModule):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch expects a step of the optimiser before each of the scheduler
             for _ in range(self._scheduled, fewest):
-                scheduler.step()
+                optimizers.advance(scheduler)
         self._scheduled = max(self._scheduled, fewest)
 
     def training_step(self, batch: Population, batch_idx: int) -> Tensor:

@@ -7,7 +7,7 @@ import re
 import time
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,8 @@ class RowWriter(L.Callback):
         self.folder.append(rows)
         self.written.update(due)
 
-    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Those that a checkpoint knew as finished, but a kill kept from the rows."""
+    def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Those that a checkpoint knew as finished, but whose rows are gone; if all are, nothing is going to be trained."""
         self.on_train_batch_end(trainer, module)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
@@ -65,11 +65,13 @@ class Checkpoints(Checkpoint):
 
     Args:
         folder: where to.
+        keys: what checkpoints of the module have.
         seconds: from one to the next, or longer, so that no more than a fiftieth of the time is spent on them.
     """
 
-    def __init__(self, folder: Path, seconds: float = 0.5) -> None:
+    def __init__(self, folder: Path, keys: Iterable[str], seconds: float = 0.5) -> None:
         self.last, self.previous = folder / "last.ckpt", folder / "previous.ckpt"
+        self.keys = {"pytorch-lightning_version", *keys}
         self.seconds, self.due = seconds, 0.0
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
@@ -86,6 +88,7 @@ class Checkpoints(Checkpoint):
         self.last.parent.mkdir(parents=True, exist_ok=True)
         new = self.last.with_suffix(".new")
         try:
+            new.touch()  # Lightning would say of a folder that cannot be written that there is no such file
             trainer.save_checkpoint(new, weights_only=False)
             with new.open("rb") as file:
                 os.fsync(file.fileno())
@@ -97,26 +100,33 @@ class Checkpoints(Checkpoint):
             raise ResultsError(f"{self.last}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
 
     def latest(self) -> str | None:
-        """The checkpoint to go on from, if there is one; one that is damaged is passed over with a warning."""
+        """The checkpoint to go on from, if there is one; one that is damaged is passed over with a warning.
+
+        Raises:
+            ResultsError: there is one that cannot be read.
+        """
         for path in (self.last, self.previous):
-            if path.exists():
-                try:
-                    _check(path)
-                except Exception as error:  # whatever a damaged file makes the loader say
-                    warnings.warn(f"{path} is damaged ({type(error).__name__}): going on from what was before it", stacklevel=2)
-                else:
-                    return str(path)
+            try:
+                _check(path, self.keys)
+            except FileNotFoundError:
+                continue
+            except PermissionError as error:
+                raise ResultsError(f"{path}: {error.strerror}; mend that and repeat the command") from None
+            except Exception as error:  # whatever a damaged file makes the loader say
+                warnings.warn(f"{path} is damaged ({type(error).__name__}): going on from what was before it", stacklevel=2)
+            else:
+                return str(path)
         return None
 
 
-def _check(path: Path) -> None:
-    """Raise something unless the file is a checkpoint, every bit as it was written; nothing in it is executed."""
+def _check(path: Path, keys: set[str]) -> None:
+    """Raise something unless the file is a checkpoint with these keys, every bit as it was written; nothing in it is executed."""
     with zipfile.ZipFile(path) as file:
         if (damaged := file.testzip()) is not None:  # torch.load does not look at the check sums
             raise ValueError(damaged)
     found = torch.load(path, weights_only=True, mmap=True)
-    if "pytorch-lightning_version" not in found or not ({"replicas", "state"} <= found.keys() or "nets" in found):
-        raise ValueError("not a checkpoint of a population")
+    if not keys <= found.keys():
+        raise ValueError("not a checkpoint of such a population")
 
 
 class PopulationProgress(ProgressBar):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import lightning as L
 import numpy as np
@@ -44,10 +44,12 @@ class PopulationModule(L.LightningModule):
         own: the positions of those that this process trains, int64, by default all; set before the fit begins.
         is_told: whether rank 0 has just heard how far the replicas of all processes are, as it does about every half second.
         engine: who executes the hot loop, as rows have it.
+        checkpoint_keys: what the module adds to a checkpoint.
     """
 
     state: Progress
     engine_name: str
+    checkpoint_keys: ClassVar[tuple[str, ...]]
 
     def __init__(self, population: Population) -> None:
         super().__init__()

@@ -37,6 +37,8 @@ class OnlineModule(PopulationModule):
         engine_seconds: spent in the engine since the module was made.
     """
 
+    checkpoint_keys = ("replicas", "state", "seconds")
+
     def __init__(self, population: Population, engine: Engine, chunk_seconds: float = 1.0) -> None:
         super().__init__(population)
         self.automatic_optimization = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,6 +42,18 @@ def create(recipes: Sequence[BPTT], parameters: Sequence[Sequence[nn.Parameter]]
     return optimizer, scheduler
 
 
+def advance(scheduler: LRScheduler) -> None:
+    """A step of a scheduler.
+
+    Raises:
+        ConfigurationError: it cannot make one, as one whose steps have all been made.
+    """
+    try:
+        scheduler.step()
+    except Exception as error:  # whatever the class says
+        raise ConfigurationError("recipe.scheduler", type(scheduler).__name__, f"cannot make a step ({_line(error)})") from None
+
+
 def check(recipes: Sequence[BPTT]) -> None:
     """Raise ConfigurationError unless the optimiser and scheduler of some conditions can be made, and keep their nets apart.
 
@@ -56,7 +69,8 @@ def check(recipes: Sequence[BPTT]) -> None:
     ends = []
     for other in ((0.0, 0.0, 0.0), (3.0, 1.0, -2.0)):  # the gradient of the other row, and its values
         parameters = [nn.Parameter(torch.tensor([(1.0, -2.0, 0.5), other], dtype=torch.float64)) for _ in recipes]
-        optimizer, _ = create(recipes, [[parameter] for parameter in parameters])
+        optimizer, scheduler = create(recipes, [[parameter] for parameter in parameters])
+        _check_finite(optimizer)
         settings = _settings(optimizer)
         for update in (1.0, -0.5, 2.0):
             for parameter in parameters:
@@ -68,8 +82,18 @@ def check(recipes: Sequence[BPTT]) -> None:
         if _settings(optimizer) != settings:
             raise ConfigurationError("recipe.optimizer", _name(recipes), "one that keeps what it counts by parameter")
         ends.append(torch.stack([parameter.detach()[0] for parameter in parameters]))
+        if scheduler is not None:
+            advance(scheduler)
+            _check_finite(optimizer)
     if not torch.equal(*ends):
         raise ConfigurationError("recipe.optimizer", _name(recipes), "one that treats every number by itself, as Adam does")
+
+
+def _check_finite(optimizer: torch.optim.Optimizer) -> None:
+    for group in optimizer.param_groups:
+        for key, value in group.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigurationError(f"recipe.optimizer.{key}", value, "a finite number")
 
 
 def _settings(optimizer: torch.optim.Optimizer) -> list[str]:
