@@ -15,11 +15,9 @@ HERE = Path(__file__).resolve().parent
 
 def main(config: DictConfig) -> None:
     """Run what is missing, the cheapest part first, then write the report in the order of the parts."""
-    if not isinstance(config.output, str) or not config.output:
-        raise ConfigurationError("output", config.output, "a folder")
     if any(override.startswith("parts") for override in app.overrides()):
         raise ConfigurationError("parts", "...", "cannot be changed; each part has a script of its own")
-    output = Path(config.output)
+    output = app.folder(config)
     sections = {}
     for place, part in sorted(enumerate(config.parts), key=lambda numbered: numbered[1].minutes):
         own = list(part.get("overrides", []))

@@ -62,7 +62,7 @@ def test_its_commands_are_understood(monkeypatch: pytest.MonkeyPatch):
                 monkeypatch.setenv(name, value) if "trainer.num_nodes=2" in job else monkeypatch.delenv(name, raising=False)
             app._check_overrides(script, job, ROOT / "configs")
             if "trainer=gpus" not in job or torch.cuda.is_available():
-                app._check_values(script, job, ROOT / "configs")
+                app._checked(script, job, ROOT / "configs")
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "results").glob("*.md"))]

@@ -1,5 +1,7 @@
 """The scripts as a user runs them: in a process of their own, by the commands of the configs and the README."""
 
+import multiprocessing
+import os
 import re
 import shlex
 import shutil
@@ -167,6 +169,11 @@ def test_every_task_can_be_run(overrides: str, line: str, tmp_path: Path):
         ),
         ("model=gru initial_state=learned", "bptt", "gru 1"),
         ("task=pfg model=custom model.target=torch.nn.Identity", "bptt", "torch.nn.Identity()"),
+        (
+            "task=pfg model=custom model.target=torch.nn.Linear model.arguments={in_features:1,out_features:3}",
+            "bptt",
+            "torch.nn.Linear(in_features=1, out_features=3)",
+        ),
     ],
 )
 def test_back_propagation_through_time_trains_any_net(overrides: str, recipe: str, model: str, tmp_path: Path):
@@ -228,6 +235,39 @@ def test_an_interrupted_run_goes_on_where_it_stopped(number: signal.Signals, und
     assert done.returncode == 0, done.stderr
     assert ("is damaged" in done.stderr) == torn
     assert (tmp_path / "o" / "runs.csv").read_bytes() == undisturbed
+
+
+WHILE_TORCH_IS_IMPORTED = """
+import runpy, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_the_script_is_still_being_imported_is_no_traceback(tmp_path: Path):
+    done = run("-c", WHILE_TORCH_IS_IMPORTED, str(ROOT / "reproduce" / "condition.py"), cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "stopped; nothing had begun\n", "")
+
+
+def test_ctrl_c_is_left_to_the_process_that_has_started_others():
+    ignored = "import timing_tasks.interrupted, signal, sys; sys.exit(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)"
+    child = multiprocessing.get_context("spawn").Process(target=exec, args=(ignored,))
+    child.start()
+    child.join()
+    assert child.exitcode == 1
+
+
+def test_a_terminal_without_a_sign_ends_nothing(tmp_path: Path):
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    asked = command(str(ROOT / "reproduce" / "condition.py"), *QUICK, "output=o")
+    done = subprocess.run(asked, cwd=tmp_path, env=ascii_only, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "125 ? 14?" in done.stdout  # a plus or minus
 
 
 def test_importing_the_package_is_cheap():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import io
 import itertools
 import shutil
 import signal
@@ -15,11 +16,12 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from timing_tasks.config import experiment
+from timing_tasks import interrupted  # noqa: F401, before torch
+from timing_tasks.config import Experiment, experiment
 from timing_tasks.errors import ConfigurationError, StoppedError, UserError
 
 _SWEEP = ("-m", "--multirun")
@@ -35,6 +37,9 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
         configs: the folder of the configs.
     """
     name = Path(script).stem
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without some sign is no reason to end
     warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     arguments = [argument for argument in sys.argv[1:] if argument not in _SWEEP]
     is_sweep = len(arguments) < len(sys.argv[1:])
@@ -42,10 +47,12 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
     try:
         if not any(argument.startswith("-") for argument in arguments):  # Hydra's own flags are Hydra's to answer for
             elsewhere = ("trainer",) if _SLURM in arguments else ()  # GPUs, say, need not be on this machine
+            found: list[Experiment | None] = []
             for job in _jobs(arguments) if is_sweep else [arguments]:
                 _check_overrides(name, job, configs)
                 if is_sweep:  # before the first of its runs, not after
-                    _check_values(name, [value for value in job if not value.startswith(elsewhere)], configs)
+                    found.append(_checked(name, [value for value in job if not value.startswith(elsewhere)], configs))
+            _check_folders([one for one in found if one is not None])
 
         @hydra.main(version_base="1.3", config_path=str(configs), config_name=name)
         def application(config: DictConfig) -> None:
@@ -90,12 +97,32 @@ def _jobs(arguments: list[str]) -> Iterator[list[str]]:
     return map(list, itertools.product(*choices))
 
 
-def _check_values(name: str, overrides: list[str], configs: Path) -> None:
-    """Raise ConfigurationError for the first value that the experiment of a config cannot have."""
+def _checked(name: str, overrides: list[str], configs: Path) -> Experiment | None:
+    """The experiment of a config, or none for a script without one.
+
+    Raises:
+        ConfigurationError: for the first value that it cannot have.
+    """
+    from timing_tasks import report  # which needs this module
+
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(configs)):
         config = hydra.compose(name, overrides=_replacing(overrides))
-    if "conditions" in config or "task" in config:
-        experiment(config)
+    if "conditions" not in config and "task" not in config:
+        return None
+    report.check_names(config)
+    return experiment(config)
+
+
+def _check_folders(experiments: Sequence[Experiment]) -> None:
+    """Raise ConfigurationError where one folder is asked for and the runs cannot share it."""
+    first: dict[Path, Experiment] = {}
+    for one in experiments:
+        other = first.setdefault(one.output, one)
+        differing = [key for key, value in one.identity.items() if other.identity[key] != value]
+        theirs, ours = other.described_conditions, one.described_conditions
+        if differing or any(theirs[condition] != ours[condition] for condition in theirs.keys() & ours.keys()):
+            what = ", ".join(differing) or "their conditions"
+            raise ConfigurationError("output", str(one.output), f"left out of a sweep of {what}: each run needs its own")
 
 
 def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
@@ -127,6 +154,9 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
                 known = _keys(plain)
                 if key not in known:
                     raise ConfigurationError(key, value, f"no such key; {_hint(key, known)}") from None
+                if isinstance(error, OverrideParseException):
+                    quoted = f"if that is a text, write '{key}=\"...\"'"
+                    raise ConfigurationError(key, value, f"{_first_line(error)}; {quoted}") from None
                 raise ConfigurationError(key, value, _first_line(error)) from None
             if is_option:
                 chosen.append(override)
@@ -134,12 +164,11 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
 
 
 def _replacing(overrides: Sequence[str]) -> list[str]:
-    """For Hydra, which would merge a mapping into the one that is there: with a `_target_` it is another object instead."""
+    """For Hydra, which would merge a mapping into the one that is there, if it can: here `=` puts a value in another's place."""
     found: list[str] = []
     for override in overrides:
         key, _, value = override.partition("=")
-        is_object = value.startswith("{") and "_target_" in value
-        found += [f"{key}=null", override] if is_object else [override]
+        found += [f"{key}=null", override] if value.startswith(("{", "[")) else [override]
     return found
 
 
@@ -178,8 +207,21 @@ def overrides() -> list[str]:
     """What the command line has changed; within the main function of `run`."""
     given = list(HydraConfig.get().overrides.task)
     return [
-        one for one, after in zip(given, [*given, ""][1:], strict=True) if not after.startswith(f"{one.removesuffix('null')}{{")
+        one
+        for one, after in zip(given, [*given, ""][1:], strict=True)
+        if not after.startswith((f"{one.removesuffix('null')}{{", f"{one.removesuffix('null')}["))
     ]
+
+
+def folder(config: DictConfig) -> Path:
+    """The output folder of a script that has one by default.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if not isinstance(config.output, str) or not config.output:
+        raise ConfigurationError("output", config.output, "a folder")
+    return Path(config.output)
 
 
 def _with_default_output(config: DictConfig, repository: Path) -> DictConfig:

@@ -83,7 +83,7 @@ def produce(config: DictConfig, published: Path) -> str:
         UserError: a value or a folder that cannot be used, or no net that could be drawn.
     """
     described = checked(config)
-    _check_names(config)
+    check_names(config)
     values = read_published(published)
     console = Console(width=max(Console().width, _WIDTH))
 
@@ -138,7 +138,7 @@ def is_complete(config: DictConfig) -> bool:
     return experiment.is_complete(checked(config))
 
 
-def _check_names(config: DictConfig) -> None:
+def check_names(config: DictConfig) -> None:
     """Raise ConfigurationError for a table or figure that there is not, before anything is run."""
     for key, known in (("tables", tuple(TABLES)), ("figures", FIGURES)):
         names = config[key]

@@ -36,7 +36,7 @@ def study(config: DictConfig, published: Path) -> None:
     chosen = list(config.readings) if config.only is None else config.only
     if not isinstance(chosen, Sequence) or isinstance(chosen, str) or not chosen or any(n not in config.readings for n in chosen):
         raise ConfigurationError("only", config.only, f"a list of {', '.join(config.readings)}")
-    output = Path(config.output)
+    output = app.folder(config)
     studies = {name: app.compose(config.name, [*app.overrides(), *config.readings[name]]) for name in chosen}
     for name, one in studies.items():
         one.output = str(output / name)

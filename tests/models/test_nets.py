@@ -176,7 +176,7 @@ def test_the_weights_that_a_table_counts_are_those_that_are_learned(kind: Condit
         ("no_such_package.Net", "cannot be imported"),
         ("torch.nn.NoSuchNet", "cannot be imported"),
         ("torch.nn.LSTM", "cannot be imported and made"),
-        ("collections.OrderedDict", "not a torch.nn.Module"),
+        ("collections.OrderedDict", "not a class of torch.nn.Module"),
         (f"{__name__}.Backward", "causal"),
         (f"{__name__}.Remembering", "its buffers change"),
         (f"{__name__}.Flat", r"gives shape \(2, 5\)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import math
 import time
 
 import torch
@@ -30,12 +31,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--most", type=int, default=10**6 if has_gpu else 10**4, help="nets")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement, about")
     options = parser.parse_args(arguments)
-    if options.most < 100 or options.seconds <= 0:
+    if options.most < 100 or not 0 < options.seconds < math.inf:
         raise UserError("--most must be at least 100, --seconds above 0")
     try:
         compiled = TorchEngine(options.device, block=4)
         torch.zeros(1, device=options.device)
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # the latter where torch knows no such device
         raise UserError(f"--device {options.device}: {str(error).partition(chr(10))[0]}") from None
     lines, crossing = [], None
     count = 100

@@ -115,12 +115,14 @@ def _custom(model: Model) -> tuple[nn.Module, int]:
         return ConfigurationError("model.target", model.target, why)
 
     try:
-        made = getattr(importlib.import_module(module_name), class_name)(**model.arguments)
+        kind = getattr(importlib.import_module(module_name), class_name)
+        if not isinstance(kind, type) or not issubclass(kind, nn.Module):
+            raise refuse("not a class of torch.nn.Module")
+        layer = kind(**model.arguments).double()
+    except ConfigurationError:
+        raise
     except Exception as error:  # whatever the import or the class says
         raise refuse(f"cannot be imported and made ({_line(error)})") from None
-    if not isinstance(made, nn.Module):
-        raise refuse("not a torch.nn.Module")
-    layer = made.double()
     buffers = [buffer.clone() for buffer in layer.buffers()]
     probe = torch.linspace(-1.0, 1.0, 10, dtype=torch.float64).reshape(_PROBE)
     try:
