@@ -92,6 +92,7 @@ MISTAKES = [
     ("seed=1,-2 -m", "seed", "from 0"),
     ("seed=1,2 replcas=3 -m", "replcas", "did you mean replicas"),
     ("seed=interval(1,3) -m", "seed", "lists its values"),
+    ("protocol=glob(*) -m", "protocol", "lists its values"),
     ("+colour=red", "colour", "not added"),
     ("nonsense", "nonsense", "key=value"),
 ]

@@ -16,6 +16,7 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -91,9 +92,12 @@ def _jobs(arguments: list[str]) -> Iterator[list[str]]:
             parsed = OverridesParser.create().parse_override(argument)
         except HydraException as error:
             raise ConfigurationError(key, value, _first_line(error)) from None
-        if parsed.is_sweep_override() and not parsed.is_discrete_sweep():
+        if not parsed.is_sweep_override():
+            choices.append([argument])
+        elif not parsed.is_discrete_sweep() or isinstance(parsed.value(), Glob):
             raise ConfigurationError(key, value, "a sweep lists its values")
-        choices.append([f"{key}={v}" for v in parsed.sweep_string_iterator()] if parsed.is_sweep_override() else [argument])
+        else:
+            choices.append([f"{key}={v}" for v in parsed.sweep_string_iterator()])
     return map(list, itertools.product(*choices))
 
 
