@@ -1,6 +1,5 @@
 """The scripts as a user runs them: in a process of their own, by the commands of the configs and the README."""
 
-import multiprocessing
 import os
 import re
 import shlex
@@ -254,12 +253,25 @@ def test_ctrl_c_while_the_script_is_still_being_imported_is_no_traceback(tmp_pat
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "stopped; nothing had begun\n", "")
 
 
-def test_ctrl_c_is_left_to_the_process_that_has_started_others():
-    ignored = "import timing_tasks.interrupted, signal, sys; sys.exit(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)"
-    child = multiprocessing.get_context("spawn").Process(target=exec, args=(ignored,))
+SPAWNING = """
+import multiprocessing, signal, sys
+from timing_tasks import interrupted
+def is_ignored():
+    sys.exit(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
+if __name__ == "__main__":
+    child = multiprocessing.get_context("spawn").Process(target=is_ignored)
     child.start()
     child.join()
-    assert child.exitcode == 1
+    print(child.exitcode, signal.getsignal(signal.SIGINT) == signal.SIG_IGN, sys.excepthook is sys.__excepthook__)
+"""
+
+
+@pytest.mark.parametrize(("folder", "told"), [("reproduce", "1 False False"), ("elsewhere", "0 False True")])
+def test_a_script_and_not_its_processes_answers_ctrl_c_and_other_programs_are_left_alone(folder: str, told: str, tmp_path: Path):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "script.py").write_text(SPAWNING)
+    done = subprocess.run(command(f"{folder}/script.py"), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == (told, "")
 
 
 def test_a_terminal_without_a_sign_ends_nothing(tmp_path: Path):

@@ -1,11 +1,13 @@
-"""Ctrl-C while a script still imports torch and lightning, which takes seconds: importing this first gives it an answer."""
+"""Ctrl-C while a script of `reproduce/` still imports torch and lightning, which takes seconds: importing this first answers it."""
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sys
+from pathlib import Path
 from types import TracebackType
+
+_SCRIPTS = "reproduce"  # the name of their folder
 
 
 def _told(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
@@ -16,7 +18,11 @@ def _told(kind: type[BaseException], error: BaseException, where: TracebackType 
         sys.__excepthook__(kind, error, where)
 
 
-if multiprocessing.parent_process() is None:
+def _is_script(module: str) -> bool:
+    return Path(getattr(sys.modules.get(module), "__file__", None) or "").parent.name == _SCRIPTS
+
+
+if _is_script("__main__"):
     sys.excepthook = _told
-else:  # the process that has started this one passes it on
+elif _is_script("__mp_main__"):  # in a process that a script has spawned: the script passes it on
     signal.signal(signal.SIGINT, signal.SIG_IGN)
