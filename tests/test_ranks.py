@@ -16,6 +16,7 @@ from tests.running import LONG, QUICK, ROOT, command, run
 from timing_tasks import experiment
 from timing_tasks.config import experiment as checked
 from timing_tasks.errors import ConfigurationError
+from timing_tasks.learning import ranks
 
 pytest.importorskip("_timing_tasks_native", reason="installed without a C++ compiler")
 
@@ -217,6 +218,18 @@ def test_what_srun_has_started_must_be_what_is_asked_for(
         config = hydra.compose("condition", overrides=list(overrides))
     with pytest.raises(ConfigurationError, match=told):
         checked(config)
+
+
+def test_the_steps_of_a_job_of_slurm_have_ports_of_their_own(monkeypatch: pytest.MonkeyPatch):
+    ports = []
+    for values in ({"SLURM_STEP_ID": "0"}, {"SLURM_STEP_ID": "1"}, {"SLURM_STEP_ID": "1", "MASTER_PORT": "12345"}):
+        with monkeypatch.context() as context:
+            context.setenv("MASTER_PORT", "")  # to be gone afterwards
+            del os.environ["MASTER_PORT"]
+            for name, value in {**BY_SRUN, **values}.items():
+                context.setenv(name, value)
+            ports.append(ranks.environment().main_port)
+    assert ports == [24741, 24778, 12345]
 
 
 def test_a_sweep_makes_a_folder_for_each_run(tmp_path: Path):

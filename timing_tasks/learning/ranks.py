@@ -46,7 +46,12 @@ def environment() -> ClusterEnvironment:
     who = started()
     if who is None:
         return LightningEnvironment()
-    return TorchElasticEnvironment() if who.by == "torchrun" else SLURMEnvironment(auto_requeue=False)
+    if who.by == "torchrun":
+        return TorchElasticEnvironment()
+    # Lightning's port is a function of the job alone; several runs may be steps of it.
+    job, step = (int(os.environ.get(name, 0)) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
+    os.environ.setdefault("MASTER_PORT", str(15000 + (job + 37 * step) % 10000))
+    return SLURMEnvironment(auto_requeue=False)
 
 
 class SeparateNets(DDPStrategy):
