@@ -1,5 +1,6 @@
 """The scripts as a user runs them: in a process of their own, by the commands of the configs and the README."""
 
+import json
 import os
 import re
 import shlex
@@ -188,6 +189,18 @@ def test_back_propagation_through_time_trains_any_net(overrides: str, recipe: st
     assert (tmp_path / "o" / "runs.csv").read_bytes() == before
 
 
+@pytest.mark.parametrize("sweep", [(), ("-m",)])
+def test_a_mapping_takes_the_place_of_the_one_that_was_there(sweep: tuple[str, ...], tmp_path: Path):
+    adam = "recipe.optimizer={_target_:torch.optim.Adam,lr:0.01,betas:[0.9,0.9]}"
+    few = ("recipe=bptt", "replicas=1", "budget.training_streams=4", "budget.net_steps=9", "task.offsets=[0,2]", "output=o")
+    done = run(str(ROOT / "reproduce" / "condition.py"), *sweep, *few, adam, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    [condition] = json.loads((tmp_path / "o" / "run.json").read_text())["conditions"].values()
+    assert condition["recipe"]["optimizer"] == {"_target_": "torch.optim.Adam", "lr": 0.01, "betas": [0.9, 0.9]}
+    assert condition["task"]["offsets"] == [0, 2]
+    assert {row["recipe"] for row in rows(tmp_path / "o")} == {f"bptt({adam.removeprefix('recipe.')})"}
+
+
 @pytest.mark.parametrize(("name", "conditions"), [("recipes", 160), ("horizon", 28)])
 def test_a_comparison_of_recipes_runs(name: str, conditions: int, tmp_path: Path):
     script = command_of(ROOT / "configs" / f"{name}.yaml")
@@ -250,7 +263,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def test_ctrl_c_while_the_script_is_still_being_imported_is_no_traceback(tmp_path: Path):
     done = run("-c", WHILE_TORCH_IS_IMPORTED, str(ROOT / "reproduce" / "condition.py"), cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "stopped; nothing had begun\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "stopped; the same command goes on from here\n", "")
 
 
 SPAWNING = """

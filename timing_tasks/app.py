@@ -48,12 +48,13 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
     try:
         if not any(argument.startswith("-") for argument in arguments):  # Hydra's own flags are Hydra's to answer for
             elsewhere = ("trainer",) if _SLURM in arguments else ()  # GPUs, say, need not be on this machine
-            found: list[Experiment | None] = []
+            found: list[Experiment] = []
             for job in _jobs(arguments) if is_sweep else [arguments]:
                 _check_overrides(name, job, configs)
                 if is_sweep:  # before the first of its runs, not after
-                    found.append(_checked(name, [value for value in job if not value.startswith(elsewhere)], configs))
-            _check_folders([one for one in found if one is not None])
+                    one = _checked(name, [value for value in job if not value.startswith(elsewhere)], configs)
+                    found += [one] if one is not None and any(value.startswith("output=") for value in job) else []
+            _check_folders(found)
 
         @hydra.main(version_base="1.3", config_path=str(configs), config_name=name)
         def application(config: DictConfig) -> None:
@@ -126,7 +127,7 @@ def _check_folders(experiments: Sequence[Experiment]) -> None:
         theirs, ours = other.described_conditions, one.described_conditions
         if differing or any(theirs[condition] != ours[condition] for condition in theirs.keys() & ours.keys()):
             what = ", ".join(differing) or "their conditions"
-            raise ConfigurationError("output", str(one.output), f"left out of a sweep of {what}: each run needs its own")
+            raise ConfigurationError("output", str(one.output), f"runs that differ in {what} need a folder each; leave it out")
 
 
 def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
@@ -150,6 +151,8 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
             if is_option and value.lstrip().startswith(("{", "[")):  # Hydra would merge it, past the option's name
                 raise ConfigurationError(key, value, f"one of {options}; single values as {key}.KEY=VALUE")
             try:
+                if _replaced(override) and key not in _keys(plain):
+                    raise ValueError
                 composed = hydra.compose(name, overrides=[*chosen, *_replacing([override])])
                 OmegaConf.to_container(composed, resolve=True)
             except (HydraException, OmegaConfBaseException, ValueError) as error:
@@ -168,12 +171,17 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
 
 
 def _replacing(overrides: Sequence[str]) -> list[str]:
-    """For Hydra, which would merge a mapping into the one that is there, if it can: here `=` puts a value in another's place."""
-    found: list[str] = []
-    for override in overrides:
-        key, _, value = override.partition("=")
-        found += [f"{key}=null", override] if value.startswith(("{", "[")) else [override]
-    return found
+    """For Hydra, which would merge a mapping into the one that is there, if it can: here `=` puts a value in another's place.
+
+    In a sweep Hydra keeps one override of each key; `++key` is another one.
+    """
+    return [part for one in overrides for part in ([f"++{_replaced(one)}=null", one] if _replaced(one) else [one])]
+
+
+def _replaced(override: str) -> str:
+    """The key of a mapping or list, if it is not Hydra's own; else nothing."""
+    key, _, value = override.partition("=")
+    return key if value.lstrip().startswith(("{", "[")) and not key.startswith(("hydra.", "+", "~")) else ""
 
 
 def _hint(key: str, known: list[str]) -> str:
@@ -209,12 +217,7 @@ def compose(name: str, changes: Sequence[str]) -> DictConfig:
 
 def overrides() -> list[str]:
     """What the command line has changed; within the main function of `run`."""
-    given = list(HydraConfig.get().overrides.task)
-    return [
-        one
-        for one, after in zip(given, [*given, ""][1:], strict=True)
-        if not after.startswith((f"{one.removesuffix('null')}{{", f"{one.removesuffix('null')}["))
-    ]
+    return [one for one in HydraConfig.get().overrides.task if not one.startswith("++")]
 
 
 def folder(config: DictConfig) -> Path:

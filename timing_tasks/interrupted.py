@@ -13,7 +13,7 @@ _SCRIPTS = "reproduce"  # the name of their folder
 def _told(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
     """In place of Python's traceback."""
     if issubclass(kind, KeyboardInterrupt):
-        print("stopped; nothing had begun")
+        print("stopped; the same command goes on from here")
     else:
         sys.__excepthook__(kind, error, where)
 
