@@ -9,6 +9,7 @@ from timing_tasks import results
 from timing_tasks.errors import ResultsError
 from timing_tasks.results import ResultsFolder
 from timing_tasks.rows import COLUMNS, Row, read_rows, rows_text
+from timing_tasks.seconds import read_seconds
 from timing_tasks.tasks import Task
 
 IDENTITY = {"experiment": "test", "version": "1", "seed": 1}
@@ -102,6 +103,9 @@ def test_a_row_may_have_any_number_of_weights(folder: ResultsFolder):
 def test_a_file_that_cannot_be_read_is_told(folder: ResultsFolder):
     with folder.opened():
         folder.rows_path.mkdir()
+        (folder.path / "seconds.csv").mkdir()
+    with pytest.raises(ResultsError, match=r"seconds.csv: Is a directory"):
+        read_seconds(folder.path)
     assert folder.complete([]) is None
     with pytest.raises(ResultsError, match=r"runs.csv: Is a directory"), folder.opened():
         pass

@@ -110,6 +110,12 @@ def test_some_readings_of_the_paper_are_run_each_in_its_folder(tmp_path: Path):
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize("name", ["protocols", "all"])
+def test_a_script_with_a_folder_of_its_own_needs_one(name: str, tmp_path: Path):
+    done = run(str(ROOT / "reproduce" / f"{name}.py"), "output=null", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{name}.py: output=None: a folder\n")
+
+
 def test_the_readmes_condition_command_runs(tmp_path: Path):
     text = (ROOT / "README.md").read_text()
     found = re.search(r"^python (reproduce/condition\.py(?:[^\n]*\\\n)*[^\n]*)", text, re.MULTILINE)
