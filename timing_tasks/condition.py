@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any
 
 from timing_tasks.errors import ConfigurationError, check_number, check_whole
 from timing_tasks.model import PEEPHOLE_LSTM, Model
 from timing_tasks.recipe import BPTT, ONLINE, Recipe
+from timing_tasks.rows import condition_name
 from timing_tasks.tasks.task import INPUTS_SHOWN, Task
 
 INITIAL_STATES = ("zero", "learned", "learned_cell_state", "learned_cell_output", "noisy")
@@ -173,3 +176,18 @@ class Condition:
         recipe = "" if self.recipe == ONLINE else f", {self.recipe.name}"
         state = "" if self.initial_state == "zero" else f", {self.columns['initial_state'].replace('_', ' ')}"
         return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state + recipe
+
+
+def describe(conditions: Sequence[Condition]) -> dict[str, object]:
+    """Conditions in full, by what their rows say of them. A value that nobody has changed is what the version's code says it is."""
+    return {condition_name(c.columns): _chosen(c) for c in conditions}
+
+
+def _chosen(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
+    mine = {one.name: getattr(value, one.name) for one in fields(value)}
+    for one in fields(value):
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        if mine[one.name] == default:
+            del mine[one.name]
+    return {name: _chosen(held) if is_dataclass(held) else held for name, held in mine.items()}

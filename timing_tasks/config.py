@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 import timing_tasks
 from timing_tasks import variants
-from timing_tasks.condition import Budget, Condition, Protocol
+from timing_tasks.condition import Budget, Condition, Protocol, describe
 from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.learning.engine import available
 from timing_tasks.model import PEEPHOLE_LSTM, Model
 from timing_tasks.recipe import BPTT, Recipe
-from timing_tasks.rows import condition_name
 from timing_tasks.started import check_started
 from timing_tasks.tasks import TASKS, Task
 from timing_tasks.tasks.task import USUAL_TOLERANCE
@@ -80,21 +79,6 @@ class Experiment:
 def identity(name: str, protocol: str, seed: int, engine: str) -> dict[str, object]:
     """See `Experiment.identity`."""
     return {"experiment": name, "protocol": protocol, "version": timing_tasks.__version__, "engine": engine, "seed": seed}
-
-
-def describe(conditions: Sequence[Condition]) -> dict[str, object]:
-    """See `Experiment.described_conditions`. A value that nobody has changed is what the version's code says it is."""
-    return {condition_name(c.columns): _chosen(c) for c in conditions}
-
-
-def _chosen(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
-    mine = {field.name: getattr(value, field.name) for field in fields(value)}
-    for field in fields(value):
-        default = field.default if field.default_factory is MISSING else field.default_factory()
-        if mine[field.name] == default:
-            del mine[field.name]
-    return {name: _chosen(field) if is_dataclass(field) else field for name, field in mine.items()}
 
 
 def experiment(config: DictConfig) -> Experiment:
