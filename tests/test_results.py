@@ -9,7 +9,7 @@ from timing_tasks import results
 from timing_tasks.errors import ResultsError
 from timing_tasks.results import ResultsFolder
 from timing_tasks.rows import COLUMNS, Row, read_rows, rows_text
-from timing_tasks.seconds import read_seconds
+from timing_tasks.seconds import append_seconds, read_seconds
 from timing_tasks.tasks import Task
 
 IDENTITY = {"experiment": "test", "version": "1", "seed": 1}
@@ -100,6 +100,15 @@ def test_a_row_may_have_any_number_of_weights(folder: ResultsFolder):
         assert folder.finish() == [large]
 
 
+def test_what_a_power_cut_leaves_of_the_seconds_is_passed_over(folder: ResultsFolder):
+    folder.path.mkdir()
+    append_seconds(folder.path, {row(0): 1.5})
+    with (folder.path / "seconds.csv").open("a") as file:
+        file.write("\0\0\n")
+    append_seconds(folder.path, {row(1): 2.5})
+    assert read_seconds(folder.path) == {row(0).replica_key: 1.5, row(1).replica_key: 2.5}
+
+
 def test_a_file_that_cannot_be_read_is_told(folder: ResultsFolder):
     with folder.opened():
         folder.rows_path.mkdir()
@@ -163,6 +172,8 @@ def test_two_runs_at_once_are_refused(folder: ResultsFolder):
         (rows_text([row(0, training_streams="many")], header=True), "line 2"),
         (rows_text([row(0, weights="0.5 x")], header=True), "line 2"),
         (rows_text([row(0, rmse="x")], header=True), "line 2"),
+        (rows_text([row(0)], header=True) + "\0\n", "line 3"),
+        ("\0" + rows_text([row(0)], header=True), "not the columns"),
         (rows_text([row(0, rmse="")], header=True), "line 2"),
         (rows_text([row(0)], header=True)[:-1], "the last line is not whole"),
     ],

@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from timing_tasks import interrupted  # noqa: F401, before torch
 from timing_tasks.config import Experiment, experiment
 from timing_tasks.errors import ConfigurationError, StoppedError, UserError
+from timing_tasks.results import differences
 
 _SWEEP = ("-m", "--multirun")
 _SLURM = "hydra/launcher=slurm"
@@ -122,12 +123,10 @@ def _check_folders(experiments: Sequence[Experiment]) -> None:
     """Raise ConfigurationError where one folder is asked for and the runs cannot share it."""
     first: dict[Path, Experiment] = {}
     for one in experiments:
-        other = first.setdefault(one.output, one)
-        differing = [key for key, value in one.identity.items() if other.identity[key] != value]
-        theirs, ours = other.described_conditions, one.described_conditions
-        if differing or any(theirs[condition] != ours[condition] for condition in theirs.keys() & ours.keys()):
-            what = ", ".join(differing) or "their conditions"
-            raise ConfigurationError("output", str(one.output), f"runs that differ in {what} need a folder each; leave it out")
+        there, here = ((of.identity, of.described_conditions) for of in (first.setdefault(one.output, one), one))
+        if differing := differences(there, here):
+            why = f"not for runs that differ ({'; '.join(differing[:3])}); left out, each has a folder of its own"
+            raise ConfigurationError("output", str(one.output), why)
 
 
 def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
@@ -150,21 +149,17 @@ def _check_overrides(name: str, overrides: list[str], configs: Path) -> None:
             options = ", ".join(sorted(path.stem for path in (configs / key).glob("*.yaml")))
             if is_option and value.lstrip().startswith(("{", "[")):  # Hydra would merge it, past the option's name
                 raise ConfigurationError(key, value, f"one of {options}; single values as {key}.KEY=VALUE")
+            known = _keys(plain)
+            if key not in known and not key.startswith("hydra"):
+                raise ConfigurationError(key, value, f"no such key; {_hint(key, known)}")
             try:
-                if _replaced(override) and key not in _keys(plain):
-                    raise ValueError
                 composed = hydra.compose(name, overrides=[*chosen, *_replacing([override])])
                 OmegaConf.to_container(composed, resolve=True)
             except (HydraException, OmegaConfBaseException, ValueError) as error:
                 if is_option:
                     raise ConfigurationError(key, value, f"one of {options}") from None
-                known = _keys(plain)
-                if key not in known:
-                    raise ConfigurationError(key, value, f"no such key; {_hint(key, known)}") from None
-                if isinstance(error, OverrideParseException):
-                    quoted = f"if that is a text, write '{key}=\"...\"'"
-                    raise ConfigurationError(key, value, f"{_first_line(error)}; {quoted}") from None
-                raise ConfigurationError(key, value, _first_line(error)) from None
+                quoted = f"; if that is a text, write '{key}=\"...\"'" if isinstance(error, OverrideParseException) else ""
+                raise ConfigurationError(key, value, _first_line(error) + quoted) from None
             if is_option:
                 chosen.append(override)
                 plain = composed
@@ -175,7 +170,11 @@ def _replacing(overrides: Sequence[str]) -> list[str]:
 
     In a sweep Hydra keeps one override of each key; `++key` is another one.
     """
-    return [part for one in overrides for part in ([f"++{_replaced(one)}=null", one] if _replaced(one) else [one])]
+    found: list[str] = []
+    for override in overrides:
+        key = _replaced(override)
+        found += [f"++{key}=null", override] if key else [override]
+    return found
 
 
 def _replaced(override: str) -> str:

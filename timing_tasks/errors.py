@@ -1,5 +1,7 @@
 """What goes wrong by the user's hand: one line that names the key, the value and what is allowed."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 
@@ -25,6 +27,11 @@ class NothingToDrawError(UserError):
 
 class ResultsError(UserError):
     """A results folder that cannot be used as it is."""
+
+    @classmethod
+    def of(cls, path: object, error: OSError) -> ResultsError:
+        """Of a file or folder that cannot be read or written, as when a disk is full."""
+        return cls(f"{path}: {error.strerror or error}; mend that and repeat the command, nothing is lost")
 
 
 def check_number(key: str, value: object, allowed: str, holds: Callable[[float], bool]) -> None:

@@ -159,7 +159,7 @@ def _fit(
         except SystemExit:  # Lightning's answer to Ctrl-C
             raise KeyboardInterrupt from None
         except OSError as error:  # of TensorBoard
-            raise ResultsError(f"{folder.path}: {error.strerror or error}; mend that and repeat the command") from None
+            raise ResultsError.of(folder.path, error) from None
 
 
 def row_of(module: PopulationModule, index: int) -> Row:

@@ -6,11 +6,11 @@ import fcntl
 import itertools
 import json
 import os
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import reduction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from timing_tasks.errors import ResultsError
 from timing_tasks.rows import Row, read_rows, rows_text
@@ -86,9 +86,9 @@ class ResultsFolder:
                 described = self.identity | {"conditions": known | self.conditions}
                 write_whole(self.identity_path, json.dumps(described, indent=1, sort_keys=True) + "\n")
             try:
-                there = self._recover()
+                there = self._recover(known.keys() | self.conditions.keys())
             except OSError as error:
-                raise ResultsError(f"{self.rows_path}: {error.strerror}; mend that and repeat the command") from None
+                raise ResultsError.of(self.rows_path, error) from None
             yield there
         self._lock = None
 
@@ -108,10 +108,7 @@ class ResultsFolder:
                 found = json.loads(self.identity_path.read_text(encoding="utf-8"))
                 known: dict[str, object] = dict(found.pop("conditions").items())
                 expected = self.identity | {key: found.get(key) for key in but}
-                differing = _differences(found, expected) or _differences(
-                    {name: known[name] for name in known.keys() & self.conditions.keys()},
-                    {name: self.conditions[name] for name in known.keys() & self.conditions.keys()},
-                )
+                differing = differences((found, known), (expected, self.conditions))
             except (ValueError, LookupError, AttributeError, TypeError, OSError) as error:
                 raise ResultsError(f"{self.identity_path}: cannot be read ({error})") from None
             if differing:
@@ -123,8 +120,8 @@ class ResultsFolder:
             raise ResultsError(f"output={str(self.path)!r}: holds rows of unknown origin (no run.json); choose another folder")
         return {}
 
-    def _recover(self) -> list[Row]:
-        """The rows that are there, after cutting off a last line that a kill or a full disk has torn."""
+    def _recover(self, conditions: Container[str]) -> list[Row]:
+        """The rows that are there, of these conditions, after cutting off a last line that a kill or a full disk has torn."""
         if not self.rows_path.exists():
             return []
         content = self.rows_path.read_bytes()
@@ -132,7 +129,7 @@ class ResultsFolder:
         if whole != content:
             with self.rows_path.open("r+b") as file:
                 file.truncate(len(whole))
-        return self._rows(self.check()) if whole else []
+        return self._rows(conditions) if whole else []
 
     def _rows(self, conditions: Container[str]) -> list[Row]:
         """Those in the file.
@@ -168,7 +165,7 @@ class ResultsFolder:
         except OSError as error:
             if self.rows_path.exists():
                 os.truncate(self.rows_path, size)
-            raise ResultsError(f"{self.rows_path}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
+            raise ResultsError.of(self.rows_path, error) from None
 
     def finish(self) -> list[Row]:
         """Bring the rows, which came as the replicas finished, into an order that is the same for every run."""
@@ -197,12 +194,21 @@ def write_whole(path: Path, content: str | bytes) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise ResultsError(f"{path}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
+        raise ResultsError.of(path, error) from None
+
+
+Run: TypeAlias = tuple[Mapping[str, object], Mapping[str, object]]  # what identifies it, and its conditions in full by name
+
+
+def differences(there: Run, here: Run) -> list[str]:
+    """Why two runs cannot share a folder, as `key: theirs there, ours here`; nothing if they can."""
+    theirs, ours = ({name: run[1][name] for name in there[1].keys() & here[1].keys()} for run in (there, here))
+    return _differences(there[0], here[0]) or _differences(theirs, ours)
 
 
 def _differences(found: object, wanted: object, at: str = "") -> list[str]:
-    """The places where two JSON values differ, as `key: theirs there, ours here`."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
+    """The places where two JSON values differ."""
+    if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         return [
             line
             for key in sorted(found.keys() | wanted.keys())

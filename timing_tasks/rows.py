@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -76,7 +76,7 @@ class Row:
     @property
     def condition_name(self) -> str:
         """The condition in one text."""
-        return condition_name(dict(zip(CONDITION_COLUMNS, self.condition, strict=True)))
+        return condition_name(vars(self))
 
     @property
     def replica_key(self) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def read_rows(path: Path) -> list[Row]:
         if file.read() not in (b"\n", b""):  # its last number may have lost digits and still be one
             raise ResultsError(f"{path}: the last line is not whole")
     with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        reader = csv.reader(file)
+        reader = cells_of(file)
         header = next(reader, None)
         if header is None or tuple(header) != COLUMNS:
             unknown = ", ".join(sorted(set(header or ()) ^ set(COLUMNS))) or "their order"
@@ -144,6 +144,11 @@ def read_rows(path: Path) -> list[Row]:
             seen.add(row.replica_key)
             rows.append(row)
     return rows
+
+
+def cells_of(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The cells of each line of CSV; a NUL, such as a power cut leaves and Python 3.10 cannot read, as a sign that no cell has."""
+    return csv.reader(line.replace("\0", "\ufffd") for line in lines)
 
 
 def _is_row(row: Row) -> bool:

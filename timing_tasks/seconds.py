@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from timing_tasks.errors import ResultsError
-from timing_tasks.rows import CONDITION_COLUMNS, Row
+from timing_tasks.rows import CONDITION_COLUMNS, Row, cells_of
 
 COLUMNS = (*CONDITION_COLUMNS, "seed", "replica", "seconds")
 
@@ -35,7 +35,7 @@ def read_seconds(folder: Path) -> dict[tuple[str, ...], float]:
     found = {}
     try:
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            for cells in csv.reader(file):
+            for cells in cells_of(file):
                 with contextlib.suppress(ValueError):
                     *key, seconds = cells
                     if len(cells) == len(COLUMNS) and math.isfinite(float(seconds)):
@@ -43,5 +43,5 @@ def read_seconds(folder: Path) -> dict[tuple[str, ...], float]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise ResultsError(f"{path}: {error.strerror}; mend that and repeat the command") from None
+        raise ResultsError.of(path, error) from None
     return found

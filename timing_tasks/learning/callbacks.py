@@ -97,7 +97,7 @@ class Checkpoints(Checkpoint):
             new.replace(self.last)
         except OSError as error:
             new.unlink(missing_ok=True)
-            raise ResultsError(f"{self.last}: {error.strerror}; mend that and repeat the command, nothing is lost") from None
+            raise ResultsError.of(self.last, error) from None
 
     def latest(self) -> str | None:
         """The checkpoint to go on from, if there is one; one that is damaged is passed over with a warning.
@@ -111,7 +111,7 @@ class Checkpoints(Checkpoint):
             except FileNotFoundError:
                 continue
             except PermissionError as error:
-                raise ResultsError(f"{path}: {error.strerror}; mend that and repeat the command") from None
+                raise ResultsError.of(path, error) from None
             except Exception as error:  # whatever a damaged file makes the loader say
                 warnings.warn(f"{path} is damaged ({type(error).__name__}): going on from what was before it", stacklevel=2)
             else:

@@ -83,7 +83,7 @@ class SeparateNets(DDPStrategy):
         assert cluster is not None
         os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = cluster.main_address, str(cluster.main_port)
         if not dist.is_initialized():
-            dist.init_process_group("gloo", rank=cluster.global_rank(), world_size=cluster.world_size())
+            dist.init_process_group(self.process_group_backend, rank=cluster.global_rank(), world_size=cluster.world_size())
 
     def configure_ddp(self) -> None:
         """Nothing: no gradient is exchanged."""

@@ -117,10 +117,8 @@ def _custom(model: Model) -> tuple[nn.Module, int]:
     try:
         kind = getattr(importlib.import_module(module_name), class_name)
         if not isinstance(kind, type) or not issubclass(kind, nn.Module):
-            raise refuse("not a class of torch.nn.Module")
+            raise TypeError("not a class of torch.nn.Module")
         layer = kind(**model.arguments).double()
-    except ConfigurationError:
-        raise
     except Exception as error:  # whatever the import or the class says
         raise refuse(f"cannot be imported and made ({_line(error)})") from None
     buffers = [buffer.clone() for buffer in layer.buffers()]
