@@ -1,8 +1,8 @@
 """The recurrence of a `PeepholeLSTM` natively on the CPU, as an operator that autograd, autocast and torch.compile know.
 
 It computes what `recurrence.run` computes; its code is in `timing_tasks/native/layer`. No digit of a row's outputs or of a
-replica's gradients depends on the number of threads, on the other rows or on the other replicas, nor on the instruction set, as
-long as that has a fused multiply-add: on x86, `avx2` and `avx512` give the same digits, and the last digits of `portable` differ.
+replica's gradients depends on the number of threads, on the other rows or on the other replicas. On x86, the instruction
+sets `avx2` and `avx512` give the same digits; `portable`, which has no fused multiply-add there, differs in the last ones.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-from timing_tasks import instruction_set
-from timing_tasks.models import recurrence
+from timing_tasks.models import instruction_set, native_arguments, recurrence
 from timing_tasks.models.recurrence import Weights
 
 IS_BUILT = importlib.util.find_spec("_timing_tasks_native") is not None
@@ -28,9 +27,9 @@ if IS_BUILT:
         torch.float64: (native.layer_forward_float64, native.layer_backward_float64),
     }
 
-_NUMBERS = {"identity": 0, "tanh": 1, "centred_logistic": 2}  # of Activation in native/layer/layer.hpp
 _PLAIN = (Tensor, nn.Parameter, type(None))
-# Multiply-adds that keep a thread busy for longer than it takes to start it, and as how many the rest of a step counts for a cell.
+# Multiply-adds that keep a thread busy for longer than it takes to start it, and as how many the rest of a step counts
+# for a cell.
 _WORTH_A_THREAD = 16_000_000
 _REST_OF_A_STEP = 200
 
@@ -86,12 +85,12 @@ def run(
 def _forward(*arguments: Any) -> tuple[Tensor, ...]:
     *tensors, activation, cell_output_activation, truncated, batch_first, _ = arguments
     results = _empty_results(*arguments)
-    sizes = _sizes(tensors, batch_first)
+    sizes = native_arguments.sizes(tensors, batch_first)
     tensors = [_in_memory(tensor) for tensor in tensors]
     forward, _ = _PASSES[results[0].dtype]
     forward(
         (*sizes, results[-1].numel()),
-        (_NUMBERS[activation], _NUMBERS[cell_output_activation]),
+        (native_arguments.NUMBERS[activation], native_arguments.NUMBERS[cell_output_activation]),
         (truncated, batch_first),
         [0 if tensor is None else tensor.data_ptr() for tensor in (*tensors, *results)],
         _threads(sizes),
@@ -103,14 +102,14 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
 def _backward(*arguments: Any) -> tuple[Tensor, ...]:
     *tensors, activation, cell_output_activation, truncated, batch_first, _ = arguments
     gradients = _empty_gradients(*arguments)
-    sizes = _sizes(tensors[3:10], batch_first)
+    sizes = native_arguments.sizes(tensors[3:10], batch_first)
     tensors = [_in_memory(tensor) for tensor in tensors]
     tape = tensors[-1]
     addresses = [0 if tensor is None else tensor.data_ptr() for tensor in (*tensors, *gradients)]
     _, backward = _PASSES[tape.dtype]
     backward(
         (*sizes, tape.numel()),
-        (_NUMBERS[activation], _NUMBERS[cell_output_activation]),
+        (native_arguments.NUMBERS[activation], native_arguments.NUMBERS[cell_output_activation]),
         (truncated, batch_first),
         (*addresses[3:11], 0, 0, addresses[11]),
         (*addresses[:3], *addresses[12:]),
@@ -129,17 +128,17 @@ def _empty_results(*arguments: Any) -> tuple[Tensor, ...]:
     """Room for the results of `peephole_lstm`, whose arguments are checked.
 
     Raises:
-        ValueError: see `_check_inputs`.
+        ValueError: see `native_arguments.check_inputs`.
     """
     *tensors, activation, cell_output_activation, _, batch_first, keep = arguments
-    _check_inputs(tensors, activation, cell_output_activation, batch_first)
+    native_arguments.check_inputs(tensors, activation, cell_output_activation, batch_first)
     x, h0, c0 = tensors[:3]
     hidden, new = h0.size(-1), x.new_empty
     return (
         new((*x.shape[:-1], hidden)),
         new(h0.shape),
         new(c0.shape),
-        new(_tape_size(x, hidden, batch_first) if keep else 0),
+        new(native_arguments.tape_size(x, hidden, batch_first) if keep else 0),
     )
 
 
@@ -147,80 +146,17 @@ def _empty_gradients(*arguments: Any) -> tuple[Tensor, ...]:
     """Room for the results of `peephole_lstm_backward`, whose arguments are checked.
 
     Raises:
-        ValueError: see `_check_inputs`; errors, outputs or a tape of other shapes, dtypes or devices.
+        ValueError: see `native_arguments.check_inputs`; errors, outputs or a tape of other shapes, dtypes or devices.
     """
     *tensors, activation, cell_output_activation, _, batch_first, needs_x = arguments
     inputs = tensors[3:10]
-    _check_inputs(inputs, activation, cell_output_activation, batch_first)
+    native_arguments.check_inputs(inputs, activation, cell_output_activation, batch_first)
     x, h0, c0, *others = inputs
-    shape, tape = (*x.shape[:-1], h0.size(-1)), (_tape_size(x, h0.size(-1), batch_first),)
+    shape, tape = (*x.shape[:-1], h0.size(-1)), (native_arguments.tape_size(x, h0.size(-1), batch_first),)
     named = zip(("dout", "dh", "dc", "out", "tape"), (*tensors[:3], *tensors[10:]), strict=True)
     for (name, tensor), expected in zip(named, (shape, h0.shape, c0.shape, shape, tape), strict=True):
-        _check(name, tensor, expected, x)
+        native_arguments.check(name, tensor, expected, x)
     return tuple(x.new_empty(0 if t is None else t.shape) for t in (x if needs_x else None, h0, c0, *others))
-
-
-def _tape_size(x: Tensor, hidden: int, batch_first: bool) -> int:
-    """Numbers kept for the backward pass: `tape_size` of `native/layer/layer.hpp`."""
-    (batch, steps), inputs = x.shape[-3:-1] if batch_first else x.shape[-2:-4:-1], x.size(-1)
-    replicas = x.size(0) if x.dim() == 4 else 1
-    line = 64 // x.element_size()
-    if hidden <= 4 and inputs <= 16:  # rows of the batch side by side, of several replicas where there is room
-        lanes = 2 * line
-        blocks = replicas * ((batch + lanes - 1) // lanes) if batch > lanes else -(-replicas // (lanes // batch))
-        return blocks * steps * 6 * hidden * lanes
-    panel = line // 2 if hidden <= line // 2 else line
-    return replicas * steps * batch * 6 * (-(-hidden // panel) * panel)
-
-
-def _check_inputs(tensors: list[Any], activation: str, cell_output_activation: str, batch_first: bool) -> None:
-    """Check what both operators take: x, h0, c0, weight_ih, weight_hh, bias, peephole and the activations.
-
-    Raises:
-        ValueError: shapes that do not fit together, several dtypes or devices, or unknown activations.
-    """
-    for name in (activation, cell_output_activation):
-        if name not in _NUMBERS:
-            raise ValueError(f"activation {name!r}: one of {', '.join(_NUMBERS)}")
-    x, weight_hh = tensors[0], tensors[4]
-    if x.dim() not in (3, 4) or not x.numel() or x.dtype not in (torch.float32, torch.float64):
-        text = "three or four dimensions, none of them 0, in float32 or float64"
-        raise ValueError(f"x of shape {tuple(x.shape)}, {x.dtype}: expected {text}")
-    if not weight_hh.dim() or not weight_hh.numel():
-        raise ValueError(f"weight_hh of shape {tuple(weight_hh.shape)}: expected (..., 4 * hidden, hidden)")
-    axis = x.shape[:-3]
-    batch, inputs, hidden = x.size(-3 if batch_first else -2), x.size(-1), weight_hh.size(-1)
-    ends = {
-        "x": x.shape[-3:],
-        "h0": (1, batch, hidden),
-        "c0": (1, batch, hidden),
-        "weight_ih": (4 * hidden, inputs),
-        "weight_hh": (4 * hidden, hidden),
-        "bias": (4 * hidden,),
-        "peephole": (3, hidden),
-    }
-    for (name, end), tensor in zip(ends.items(), tensors, strict=True):
-        _check(name, tensor, (*axis, *end), x)
-
-
-def _check(name: str, tensor: Tensor | None, shape: tuple[int, ...], x: Tensor) -> None:
-    """Raise ValueError for a tensor that is there and not as expected."""
-    if tensor is None:
-        return
-    if tuple(tensor.shape) != tuple(shape) or tensor.dtype != x.dtype:
-        text = f"expected {tuple(shape)}, {x.dtype}"
-        raise ValueError(f"{name} of shape {tuple(tensor.shape)}, {tensor.dtype}: {text}")
-    if tensor.device != x.device or tensor.layout != torch.strided:
-        raise ValueError(f"{name} on {tensor.device}, {tensor.layout}: expected {x.device}, {torch.strided}")
-
-
-def _sizes(tensors: list[Any], batch_first: bool) -> tuple[int, int, int, int, int]:
-    """R, T, N, I and H of arguments that are checked."""
-    x, h0 = tensors[:2]
-    steps, batch = x.shape[-3:-1]
-    if batch_first:
-        steps, batch = batch, steps
-    return x.size(0) if x.dim() == 4 else 1, steps, batch, x.size(-1), h0.size(-1)
 
 
 def _threads(sizes: tuple[int, int, int, int, int]) -> int:
