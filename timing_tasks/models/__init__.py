@@ -2,6 +2,7 @@
 
 from timing_tasks.models.initial_state import ConstantInput, Contextual, InitialState, Learned, Noisy, Zero
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
+from timing_tasks.models.stacked_peephole_lstm import StackedPeepholeLSTM
 from timing_tasks.models.timing_network import TimingNetwork
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Learned",
     "Noisy",
     "PeepholeLSTM",
+    "StackedPeepholeLSTM",
     "TimingNetwork",
     "Zero",
 ]

@@ -168,7 +168,9 @@ def _threads(sizes: tuple[int, int, int, int, int]) -> int:
 
 def _are_plain(tensors: Iterable[Any]) -> bool:
     """Whether dispatch leads to the CPU's code straight away: then it is left out, for it takes as long as a small layer."""
-    return all(type(t) in _PLAIN and (t is None or t.is_cpu) for t in tensors) and not torch._C._len_torch_dispatch_stack()
+    return (
+        all(type(t) in _PLAIN and (t is None or t.is_cpu) for t in tensors) and not torch._C._len_torch_dispatch_stack()
+    )
 
 
 class _Recurrence(torch.autograd.Function):
@@ -226,7 +228,10 @@ def _gradients_of_the_loop(
 
 def _in_float32(*arguments: Any) -> tuple[Tensor, ...]:
     """What `torch.library.register_autocast` would make, had torch 2.6 it already: half precision is computed in float32."""
-    raised = (t.float() if isinstance(t, Tensor) and t.is_floating_point() and t.dtype != torch.float64 else t for t in arguments)
+    raised = (
+        t.float() if isinstance(t, Tensor) and t.is_floating_point() and t.dtype != torch.float64 else t
+        for t in arguments
+    )
     with torch._C._ExcludeDispatchKeyGuard(torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU)):
         results: tuple[Tensor, ...] = _FORWARD(*raised)
     return results
