@@ -173,6 +173,13 @@ def _are_plain(tensors: Iterable[Any]) -> bool:
     )
 
 
+def _are_batched(errors: Iterable[Tensor | None]) -> bool:
+    """Whether the errors are those of several results at once: under `torch.func`, or of torch.autograd's vectorised Jacobians."""
+    return torch._C._are_functorch_transforms_active() or any(
+        error is not None and torch._C._functorch.is_legacy_batchedtensor(error) for error in errors
+    )
+
+
 class _Recurrence(torch.autograd.Function):
     """The operator for autograd (by hand: `torch.library.register_autograd` takes twice as long as a small layer itself)."""
 
@@ -190,7 +197,7 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, *errors: Tensor | None) -> tuple[Tensor | None, ...]:
         *tensors, out, tape = ctx.saved_tensors
         needed = ctx.needs_input_grad[: len(tensors)]
-        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+        if torch.is_grad_enabled() or _are_batched(errors[:3]):
             gradients = _gradients_of_the_loop(ctx, errors[:3], tensors, needed)
         else:
             given = (*errors[:3], *tensors, out, tape)

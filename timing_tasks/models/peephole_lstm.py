@@ -303,9 +303,8 @@ class PeepholeLSTM(nn.Module):
         name = "hx" if hx is not None else "the initial state"
         states = hx if hx is not None else self.initial_state(batch_size, context)
         if not isinstance(states, (tuple, list)) or len(states) != 2:
-            found = (
-                f"{len(states)} in a {type(states).__name__}" if hasattr(states, "__len__") else type(states).__name__
-            )
+            count = f"{len(states)} in " if isinstance(states, (tuple, list)) else ""
+            found = f"{count}a {type(states).__name__}"
             raise ValueError(f"{name} is {found}: expected two tensors (h, c) of shape {shape} each")
         for letter, state in zip("hc", states, strict=True):
             if tuple(state.shape) != shape:
