@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from timing_tasks.learning.module import TimingModule
     from timing_tasks.models.initial_state import ConstantInput, Contextual, InitialState, Learned, Noisy, Zero
     from timing_tasks.models.peephole_lstm import PeepholeLSTM
+    from timing_tasks.models.stacked_peephole_lstm import StackedPeepholeLSTM
     from timing_tasks.models.timing_net import TimingNet
     from timing_tasks.tasks import Task
 
@@ -26,6 +27,7 @@ __all__ = [
     "Learned",
     "Noisy",
     "PeepholeLSTM",
+    "StackedPeepholeLSTM",
     "Task",
     "TimingDataModule",
     "TimingDataset",
@@ -40,6 +42,7 @@ _PLACES = {
         ("ConstantInput", "Contextual", "InitialState", "Learned", "Noisy", "Zero"), "models.initial_state"
     ),
     "PeepholeLSTM": "models.peephole_lstm",
+    "StackedPeepholeLSTM": "models.stacked_peephole_lstm",
     "Task": "tasks",
     "TimingModule": "learning.module",
     "TimingNet": "models.timing_net",

@@ -73,7 +73,10 @@ class ReplicasModule(PopulationModule, TimingModule):
         self._most = [min(r.periods, task.training_periods) for r, task in zip(recipes, tasks, strict=True)]  # periods
         self._kinds, self._recipes = kinds, recipes
         self._clips = [recipe.clip for recipe in recipes]
-        self._forward, self._began = np.zeros(len(population)), 0.0  # seconds of each net's passes in this update; when it began
+        self._forward, self._began = (
+            np.zeros(len(population)),
+            0.0,
+        )  # seconds of each net's passes in this update; when it began
 
     def _make_optimizer(self, _: Any) -> torch.optim.Optimizer:
         """One for all nets, with a parameter group for each recipe."""

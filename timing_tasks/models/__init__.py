@@ -11,6 +11,7 @@ _PLACES = {
         ("ConstantInput", "Contextual", "InitialState", "Learned", "Noisy", "Zero"), "timing_tasks.models.initial_state"
     ),
     "PeepholeLSTM": "timing_tasks.models.peephole_lstm",
+    "StackedPeepholeLSTM": "timing_tasks.models.stacked_peephole_lstm",
     "TimingNet": "timing_tasks.models.timing_net",
 }
 __all__ = [*_PLACES]

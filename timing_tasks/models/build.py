@@ -12,7 +12,7 @@ from timing_tasks.conditions.condition import Condition
 from timing_tasks.conditions.model import Model
 from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.models.initial_state import NAMES, Learned
+from timing_tasks.models.initial_state import NAMES
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.models.timing_net import TimingNet, named_weights
 from timing_tasks.models.weights import GATE_BIASES
@@ -32,15 +32,12 @@ def build_net(condition: Condition, seed: int, replica: int) -> TimingNet:
     Raises:
         ConfigurationError: a `custom` model that cannot be used.
     """
-    model, state = condition.model, condition.initial_state
+    model = condition.model
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed((seed << 32) | replica)
         layer, features = _layer(model, condition)
         initial = None if model.name == "custom" else _initial_state(condition, layer)
         net = TimingNet(layer.double(), features, initial, condition.output_activation).double()
-    if isinstance(initial, Learned):  # the states of an LSTM are y(0) and s(0), in that order
-        for values, learns in zip(initial.state, (state.learns_cell_output, state.learns_cell_state), strict=False):
-            values.requires_grad_(learns)
     if isinstance(layer, PeepholeLSTM):
         _draw_weights(net, condition, seed, replica)
     elif model.name in ("lstm", "gru"):
@@ -59,7 +56,9 @@ def gate_biases(condition: Condition) -> tuple[float, float, float]:
 
 def _initial_state(condition: Condition, layer: nn.Module) -> nn.Module:
     state = condition.initial_state
-    arguments = {"deviation": state.deviation} if state.name == "noisy" else {}
+    arguments: dict[str, object] = {"deviation": state.deviation} if state.name == "noisy" else {}
+    if state.name == "learned" and condition.model.has_cells:  # the states of an LSTM are y(0) and s(0), in that order
+        arguments["learn"] = state.cell_output, state.cell_state
     return NAMES[state.name].of(layer, **arguments)
 
 
