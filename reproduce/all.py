@@ -5,10 +5,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from timing_tasks import app, report
+from timing_tasks.cli import app, report
 from timing_tasks.errors import ConfigurationError, NothingToDrawError
-from timing_tasks.results import write_whole
-from timing_tasks.tables import markdown
+from timing_tasks.report.tables import markdown
+from timing_tasks.results.folder import write_whole
 
 HERE = Path(__file__).resolve().parent
 
@@ -25,7 +25,9 @@ def main(config: DictConfig) -> None:
             own.append(f"budget={part.budget}")
         # What a part sets itself is not for the command line to change, nor is anything else of the same group.
         groups = {override.partition("=")[0].partition(".")[0] for override in (*own, "output")}
-        passed_on = [override for override in app.overrides() if override.partition("=")[0].partition(".")[0] not in groups]
+        passed_on = [
+            override for override in app.overrides() if override.partition("=")[0].partition(".")[0] not in groups
+        ]
         composed = app.compose(part.script, [*passed_on, *own])
         composed.output = str(output / part.get("folder", composed.name))
         command = ["python", f"reproduce/{part.script}.py", *passed_on, *own]
@@ -42,9 +44,13 @@ def main(config: DictConfig) -> None:
         sections[place] = content and f"{content}\n{again}"
     if not any(sections.values()):
         return
-    before, after = ((HERE / "report" / name).read_text(encoding="utf-8") for name in ("introduction.md", "deviations.md"))
+    before, after = (
+        (HERE / "report" / name).read_text(encoding="utf-8") for name in ("introduction.md", "deviations.md")
+    )
     verdict = [markdown(table) for table in report.verdicts(output, HERE / "published")]
-    write_whole(output / "README.md", "\n".join([before, *verdict, *(sections[place] for place in sorted(sections)), after]))
+    write_whole(
+        output / "README.md", "\n".join([before, *verdict, *(sections[place] for place in sorted(sections)), after])
+    )
     print(f"report: {output / 'README.md'}")
 
 

@@ -7,11 +7,11 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import Progress
 
-from timing_tasks import app
-from timing_tasks.check import again, differing, sample
+from timing_tasks.cli import app
 from timing_tasks.errors import ConfigurationError, check_whole
-from timing_tasks.learning.engine import create
-from timing_tasks.tables import Table, show
+from timing_tasks.learning.online.engine import create
+from timing_tasks.report.check import again, differing, sample
+from timing_tasks.report.tables import Table, show
 
 HERE = Path(__file__).resolve().parent
 _WIDTH = 120

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from timing_tasks import app, report
+from timing_tasks.cli import app, report
 
 HERE = Path(__file__).resolve().parent
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from timing_tasks import app
-from timing_tasks.study import study
+from timing_tasks.cli import app
+from timing_tasks.cli.study import study
 
 HERE = Path(__file__).resolve().parent
 

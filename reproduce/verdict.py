@@ -5,9 +5,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.console import Console
 
-from timing_tasks import app, report
+from timing_tasks.cli import app, report
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.tables import show
+from timing_tasks.report.tables import show
 
 HERE = Path(__file__).resolve().parent
 _WIDTH = 190  # of the table; narrower terminals wrap its lines

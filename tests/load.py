@@ -2,8 +2,8 @@
 
     python tests/load.py [FOLDER]
 
-Fails if memory, the TensorBoard files or the rows are larger than they should be, and says how fast it was beside the engine
-alone with as many net-steps for each of fewer nets.
+Fails if memory, the TensorBoard files or the rows are larger than they should be, and says how fast it was beside the
+engine alone with as many net-steps for each of fewer nets.
 """
 
 import argparse
@@ -17,8 +17,9 @@ from pathlib import Path
 
 import hydra
 
-from timing_tasks.config import experiment
-from timing_tasks.learning.engine import Population, State, create
+from timing_tasks.cli.config import experiment
+from timing_tasks.learning.online.engine import create
+from timing_tasks.learning.online.population import Population, State
 
 ROOT = Path(__file__).parent.parent
 REPLICAS, FEWER, NET_STEPS = 2000, 100, 1_000_000
@@ -36,14 +37,18 @@ def main() -> None:
     subprocess.run(table, check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - start
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    sizes = {name: sum(f.stat().st_size for f in (folder / name).rglob("*.*")) for name in ("tensorboard", "checkpoints")}
+    sizes = {
+        name: sum(f.stat().st_size for f in (folder / name).rglob("*.*")) for name in ("tensorboard", "checkpoints")
+    }
     print(f"{used.ru_maxrss / 1e3:.0f} MB of memory, {seconds:.0f} s, {used.ru_utime:.0f} s of the processor, {sizes}")
     with (folder / "runs.csv").open(newline="") as file:
         steps = [int(row["net_steps"]) for row in csv.DictReader(file)]
     with (folder / "seconds.csv").open(newline="") as file:
         in_engine = sum(float(row["seconds"]) for row in csv.DictReader(file))
     speed, after = sum(steps) / seconds, alone(overrides)
-    print(f"{speed / 1e6:.1f}M net-steps/s; by the engine alone {before / 1e6:.1f}M before and {after / 1e6:.1f}M after it")
+    print(
+        f"{speed / 1e6:.1f}M net-steps/s; by the engine alone {before / 1e6:.1f}M before and {after / 1e6:.1f}M after it"
+    )
     print(f"{in_engine / seconds:.1%} of the time in the engine")
     assert used.ru_maxrss < 1e6
     assert sizes["tensorboard"] < 50e6

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from timing_tasks.learning.engine.population import Population
+from timing_tasks.learning.online.population import Population
 from timing_tasks.tasks import Purpose, Stream, stream
 from timing_tasks.tasks.streams import offsets, stream_of
 
@@ -95,9 +95,15 @@ class TimingDataModule(L.LightningDataModule):
             Inputs x and targets d, float64, and the mask of the steps that have a target, bool; each (1, T, 1).
         """
         population = self.population
-        task, seed, replica = population.condition_of(index).task, int(population.seed[index]), int(population.replica[index])
+        task, seed, replica = (
+            population.condition_of(index).task,
+            int(population.seed[index]),
+            int(population.replica[index]),
+        )
         shown = stream(task, seed, replica, number, purpose, test, periods)
-        x, d, mask = (torch.from_numpy(array).reshape(1, -1, 1) for array in (shown.inputs, shown.targets, shown.has_target))
+        x, d, mask = (
+            torch.from_numpy(array).reshape(1, -1, 1) for array in (shown.inputs, shown.targets, shown.has_target)
+        )
         return x, d, mask
 
     def streams(self, asked: Sequence[Asked], purpose: Purpose) -> list[Stream]:

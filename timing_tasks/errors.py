@@ -51,7 +51,9 @@ class LostProcessError(UserError):
     """A process of a run in several has ended before its time."""
 
     def __init__(self, what: str = "another process of this run has ended") -> None:
-        super().__init__(f"{what}; nothing is lost: the same command goes on from here, also with another number of processes")
+        super().__init__(
+            f"{what}; nothing is lost: the same command goes on from here, also with another number of processes"
+        )
 
 
 class StoppedError(Exception):

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import nn
 
-from tests.conftest import make_condition
-from timing_tasks.condition import Condition
+from tests.helpers.conditions import make_condition
+from timing_tasks.conditions.condition import Condition
+from timing_tasks.conditions.model import Model
+from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.data import Asked, TimingDataModule, batch_of, padded_length
 from timing_tasks.learning.bptt import BPTTModule
-from timing_tasks.learning.engine import Population, Verdict
+from timing_tasks.learning.online.population import Population, Verdict
 from timing_tasks.learning.trial import examine, judged, losses_of
-from timing_tasks.model import Model
 from timing_tasks.models.nets import create
-from timing_tasks.recipe import BPTT
 from timing_tasks.tasks import Purpose, Task, is_correct, stream, stream_size
 
 SGD = {"_target_": "torch.optim.SGD", "lr": 30.0, "momentum": 0.9}
@@ -26,7 +26,9 @@ ADAM = {"_target_": "torch.optim.Adam", "lr": 0.01}
 LSTM, GRU = Model("lstm", 1), Model("gru", 2)
 
 
-def condition(task: Task, optimizer: dict[str, object] = SGD, streams: int = 2, budget: int = 40, **net: object) -> Condition:
+def condition(
+    task: Task, optimizer: dict[str, object] = SGD, streams: int = 2, budget: int = 40, **net: object
+) -> Condition:
     recipe = BPTT("bptt", streams, 100, optimizer, None, 1e-4, False)
     return make_condition(task, streams=budget, recipe=recipe, **net)
 
@@ -52,7 +54,12 @@ def module(conditions: Sequence[Condition], places: Sequence[tuple[int, int]] | 
 
 
 def fit(some: BPTTModule, updates: int = -1, resume: Path | None = None) -> L.Trainer:
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+    quiet = {
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "enable_checkpointing": False,
+    }
     trainer = L.Trainer(accelerator="cpu", devices=1, max_epochs=1, max_steps=updates, **quiet)
     trainer.fit(some, some.data, ckpt_path=resume, weights_only=False)
     return trainer
@@ -102,7 +109,11 @@ def test_the_same_rows_whatever_nets_are_beside(whole: BPTTModule):
 
 
 def test_digits_do_not_depend_on_how_many_nets_share_a_tensor():
-    one = {"output_activation": "identity", "model": Model("gru", 1), "peepholes": False}  # fills no vector of the processor
+    one = {
+        "output_activation": "identity",
+        "model": Model("gru", 1),
+        "peepholes": False,
+    }  # fills no vector of the processor
     some = [condition(COSINE, streams=1, budget=60, **one), condition(GTS, streams=1, budget=60)]
     everything = [(c, r) for c in range(2) for r in range(20)]
     together = module(some, everything)
@@ -122,7 +133,9 @@ def test_a_resumed_run_gives_the_same_rows_though_nets_have_joined(
     def with_scheduler(c: Condition) -> Condition:
         return replace(c, recipe=replace(c.recipe, scheduler=scheduler))
 
-    conditions = [with_scheduler(condition(task, optimizer, budget=24, initial_state="learned")) for task in (NMSD, GTS)]
+    conditions = [
+        with_scheduler(condition(task, optimizer, budget=24, initial_state="learned")) for task in (NMSD, GTS)
+    ]
     expected = module(conditions, [(0, 0), (1, 0), (1, 1)])
     fit(expected)
     half = module(conditions, [(0, 0), (1, 0)])

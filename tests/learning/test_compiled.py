@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch._inductor import metrics
 
-from tests.conftest import CONDITIONS, READINGS
-from tests.learning.test_engines import assert_same, needs_native, population
-from tests.learning.test_learned_initial_state import LEARNED
-from timing_tasks.learning.engine import State, torch_engine
-from timing_tasks.learning.engine.fusion import one_net_a_thread
-from timing_tasks.learning.engine.torch_engine import TorchEngine
+from tests.helpers.conditions import CONDITIONS, LEARNED, READINGS
+from tests.helpers.engines import assert_same, needs_native, population
+from timing_tasks.learning.online import torch_engine
+from timing_tasks.learning.online.fusion import one_net_a_thread
+from timing_tasks.learning.online.population import State
+from timing_tasks.learning.online.torch_engine import TorchEngine
 
 
 @needs_native  # which says that there is a compiler

@@ -7,48 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import CONDITIONS, READINGS, make_condition
-from timing_tasks.condition import Condition
+from tests.helpers.conditions import CONDITIONS, READINGS, make_condition
+from tests.helpers.engines import GRADIENT_CONDITIONS, assert_same, busy_weights, needs_native, population
+from timing_tasks.conditions.condition import Condition
 from timing_tasks.data import TimingDataModule
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.learning.engine import Engine, Population, State, Verdict, create
-from timing_tasks.learning.engine.population import TRACES
+from timing_tasks.learning.online.engine import Engine, create
+from timing_tasks.learning.online.population import TRACES, Population, State, Verdict
 from timing_tasks.models.timing_network import WEIGHT_NAMES, TimingNetwork
 from timing_tasks.tasks import Purpose, Task, root_mean_square_error, stream, stream_size
-
-needs_native = pytest.mark.skipif(
-    importlib.util.find_spec("_timing_tasks_native") is None, reason="installed without a C++ compiler"
-)
-
-
-def population(conditions=CONDITIONS, replicas: int = 3, seed: int = 7) -> Population:
-    return Population.of(conditions, [(c, r) for c in range(len(conditions)) for r in range(replicas)], seed)
-
-
-def assert_same(a: State, b: State, **tolerance: float) -> None:
-    for name, tensor in a.tensors().items():
-        other = b.tensors()[name]
-        if tolerance and tensor.dtype == torch.float64:
-            torch.testing.assert_close(tensor, other, msg=lambda text, name=name: f"{name}: {text}", **tolerance)
-        else:
-            assert torch.equal(tensor, other), name
-
-
-def busy_weights(state: State) -> None:
-    """Weights with which gates, peepholes and outputs all matter: no term of a gradient hides behind another."""
-    generator = torch.Generator().manual_seed(1)
-    state.weights[:] = torch.randn(state.weights.shape, generator=generator, dtype=torch.float64)
-    for name in ("s_0", "y_0"):
-        state.weights[:, WEIGHT_NAMES.index(name)] = 0.0
 
 
 def network(condition: Condition, weights: torch.Tensor, truncated: bool = False) -> TimingNetwork:
     net = TimingNetwork(condition.peepholes, condition.output_activation, truncated=truncated)
     net.load_vector(weights.numpy())
     return net
-
-
-GRADIENT_CONDITIONS = [c for c in CONDITIONS if c.forget_gate]
 
 
 @pytest.mark.parametrize("condition", GRADIENT_CONDITIONS, ids=str)
@@ -156,7 +129,9 @@ def test_streams_and_verdicts_are_those_of_the_tasks(engine: Engine, condition: 
 
 def test_a_net_that_is_right_everywhere_is_solved_and_its_error_reported(engine: Engine):
     # An identity output that is 0.5 everywhere is within 0.6 of every target.
-    condition = make_condition(Task("pfg", 4, (), "cos", 0.6), learning_rate=1e-300, momentum=0.0, output_activation="identity")
+    condition = make_condition(
+        Task("pfg", 4, (), "cos", 0.6), learning_rate=1e-300, momentum=0.0, output_activation="identity"
+    )
     people = population([condition], replicas=1)
     state = State.initial(people)
     state.weights[:] = 0.0
@@ -205,7 +180,7 @@ def test_both_engines_give_the_same_verdicts():
 @needs_native
 @pytest.mark.parametrize(("name", "learning_rate"), [("msd", 1e-4), ("nmsd", 2e-2), ("gts", 1e-3)])
 def test_the_benchmarks_scalar_loop_does_the_same_work(name: str, learning_rate: float):
-    from timing_tasks.learning.engine.native import run_scalar
+    from timing_tasks.learning.online.native import run_scalar
 
     condition = make_condition(Task(name, 4, (0, 1)), learning_rate, streams=60)
     people = population([condition], replicas=5)

@@ -6,25 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import make_condition
-from tests.learning.test_engines import GRADIENT_CONDITIONS, assert_same, busy_weights, needs_native, population
-from timing_tasks.condition import Condition
+from tests.helpers.conditions import LEARNED, make_condition
+from tests.helpers.engines import GRADIENT_CONDITIONS, assert_same, busy_weights, needs_native, population
+from timing_tasks.conditions.condition import Condition
 from timing_tasks.data import TimingDataModule
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.learning.engine import Engine, Population, State, create
+from timing_tasks.learning.online.engine import Engine, create
+from timing_tasks.learning.online.population import Population, State
 from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES, TimingNetwork
 from timing_tasks.tasks import Task
 
 S_0, Y_0 = (WEIGHT_NAMES.index(name) for name in INITIAL_STATE)
-LEARNED = (
-    make_condition(Task("nmsd", 3, (0, 1)), initial_state="learned"),
-    make_condition(Task("msd", 4, (0, 1, 2)), learning_rate=1e-3, output_activation="identity", initial_state="learned_cell_state"),
-    make_condition(Task("gts", 5, (0,)), peepholes=False, initial_state="noisy", initial_noise=0.3),
-    make_condition(Task("gts", 5, (0, 1)), initial_state="learned_cell_output"),
-    make_condition(Task("gts", 4, (0,)), forget_gate=False, initial_state="learned"),
-    make_condition(Task("pfg", 6, (), "cos", 0.3), output_activation="identity", initial_state="noisy", initial_noise=0.1),
-    make_condition(Task("pfg", 5, (), "tri", 0.3), output_activation="identity"),
-)
 
 
 @pytest.mark.parametrize("initial_state", ["learned", "learned_cell_state", "learned_cell_output"])
@@ -106,7 +98,11 @@ def test_the_same_digits_for_any_threads_chunks_and_company():
 def test_noise_has_its_deviation_and_a_test_has_none(engine: Engine):
     # Zero weights into the gates but a wide open forget gate and a shut input gate: s stays what it was at the start.
     condition = make_condition(
-        Task("gts", 2, (0,), tolerance=1e6), learning_rate=1e-300, momentum=0.0, initial_state="noisy", initial_noise=0.5
+        Task("gts", 2, (0,), tolerance=1e6),
+        learning_rate=1e-300,
+        momentum=0.0,
+        initial_state="noisy",
+        initial_noise=0.5,
     )
     people = population([condition], replicas=400)
     state = State.initial(people)

@@ -35,7 +35,9 @@ CASES: list[tuple[type[Metric], tuple[Tensor, ...], Callable[[], float]]] = [
 
 
 @pytest.mark.parametrize(("kind", "values", "expected"), CASES, ids=lambda v: getattr(v, "__name__", ""))
-def test_a_metric_gathers_batches_and_processes(kind: type[Metric], values: tuple[Tensor, ...], expected: Callable[[], float]):
+def test_a_metric_gathers_batches_and_processes(
+    kind: type[Metric], values: tuple[Tensor, ...], expected: Callable[[], float]
+):
     metric = kind()
     for part in (slice(0, 3), slice(3, 7)):
         metric.update(*(value[part] for value in values))

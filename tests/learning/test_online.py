@@ -11,39 +11,20 @@ import torch.distributed as dist
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.conftest import make_condition
-from tests.learning.test_engines import assert_same
-from timing_tasks import experiment
-from timing_tasks.config import Experiment
+from tests.helpers.conditions import QUICK_CONDITIONS as CONDITIONS
+from tests.helpers.conditions import described, make_condition
+from tests.helpers.engines import assert_same
 from timing_tasks.data import TimingDataModule
-from timing_tasks.learning.engine import Population, State, Verdict, create
-from timing_tasks.learning.engine.torch_engine import TorchEngine
-from timing_tasks.learning.online import OnlineModule
-from timing_tasks.learning.ranks import SeparateNets
-from timing_tasks.tasks import Task
-
-CONDITIONS = (make_condition(Task("nmsd", 3, (0, 1)), streams=200), make_condition(Task("gts", 3, (0, 1)), streams=100))
+from timing_tasks.experiment import run as experiment
+from timing_tasks.experiment.processes import SeparateNets
+from timing_tasks.learning.online.engine import create
+from timing_tasks.learning.online.module import OnlineModule
+from timing_tasks.learning.online.population import Population, State, Verdict
+from timing_tasks.learning.online.torch_engine import TorchEngine
 
 
 def people(replicas: int = 3) -> Population:
     return Population.of(CONDITIONS, [(c, r) for c in range(2) for r in range(replicas)], 1)
-
-
-def described(tmp_path: Path, **changes: object) -> Experiment:
-    values = {
-        "name": "test",
-        "title": "Test",
-        "conditions": CONDITIONS,
-        "replicas": 3,
-        "seed": 1,
-        "engine": "native",
-        "threads": 1,
-        "trainer": {"accelerator": "cpu", "devices": 1, "num_nodes": 1},
-        "output": tmp_path / "out",
-        "protocol": "test",
-        "budget": "test",
-    }
-    return Experiment(**values | changes)  # type: ignore[arg-type]
 
 
 def fit(module: OnlineModule, **arguments: object) -> L.Trainer:
@@ -131,7 +112,9 @@ def test_the_torch_engine_serves_too(tmp_path: Path):
     ]
 
 
-def test_on_gpus_the_torch_engine_computes_on_them_and_nothing_else_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_on_gpus_the_torch_engine_computes_on_them_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     for name, value in (("device_count", 1), ("is_available", True), ("get_device_capability", (9, 0))):
         monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
     for name in ("set_device", "empty_cache", "get_device_name"):
@@ -146,7 +129,10 @@ def test_on_gpus_the_torch_engine_computes_on_them_and_nothing_else_does(tmp_pat
     plain = experiment.run(described(tmp_path, conditions=few, engine="torch"))
     monkeypatch.setattr(TorchEngine, "run", on_the_cpu_instead)
     gpu = {"accelerator": "gpu", "devices": 1, "num_nodes": 1}
-    assert experiment.run(described(tmp_path, conditions=few, engine="torch", trainer=gpu, output=tmp_path / "gpu")) == plain
+    assert (
+        experiment.run(described(tmp_path, conditions=few, engine="torch", trainer=gpu, output=tmp_path / "gpu"))
+        == plain
+    )
     assert asked == {(torch.device("cuda", 0), 4, 0, "cpu")}
 
 

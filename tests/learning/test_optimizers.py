@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning import optimizers
-from timing_tasks.recipe import BPTT
 
 
 class LengthOfWeights(torch.optim.SGD):

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import CONDITIONS, READINGS, make_condition
-from tests.learning.test_engines import assert_same, busy_weights, needs_native, population
-from timing_tasks.condition import Condition
-from timing_tasks.learning.engine import Engine, State, Verdict, create
+from tests.helpers.conditions import CONDITIONS, READINGS, make_condition
+from tests.helpers.engines import assert_same, busy_weights, needs_native, population
+from timing_tasks.conditions.condition import Condition
+from timing_tasks.learning.online.engine import Engine, create
+from timing_tasks.learning.online.population import State, Verdict
 from timing_tasks.models.timing_network import WEIGHT_NAMES
 from timing_tasks.tasks import Purpose, Task, is_correct, stream
 
@@ -22,17 +23,21 @@ def forward(condition: Condition, w: dict[str, torch.Tensor], s: torch.Tensor, y
     f = torch.sigmoid(w["w_fx"] * x + w["w_fh"] * y + w["b_f"] + w["p_f"] * seen)
     g = w["w_cx"] * x + w["w_ch"] * y + w["b_c"]
     s = f * s + i * g
-    o = torch.sigmoid(w["w_ox"] * x + w["w_oh"] * y + w["b_o"] + w["p_o"] * (s.detach() if condition.peepholes else 0.0))
+    o = torch.sigmoid(
+        w["w_ox"] * x + w["w_oh"] * y + w["b_o"] + w["p_o"] * (s.detach() if condition.peepholes else 0.0)
+    )
     y = o * s
     z = w["w_kh"] * y + w["b_k"]
     return s, y, torch.sigmoid(z) if condition.output_activation == "sigmoid" else z
 
 
-def train(condition: Condition, weights: np.ndarray, replica: int, streams: int, seed: int = 7) -> tuple[np.ndarray, list[int]]:
+def train(
+    condition: Condition, weights: np.ndarray, replica: int, streams: int, seed: int = 7
+) -> tuple[np.ndarray, list[int]]:
     """The weights after a number of training streams, and the steps of each stream.
 
-    Each step has leaves of its own with the weights' values at that time; the gradient of a step's error is summed over the
-    leaves of all steps so far, which is what the traces of real-time recurrent learning stand for.
+    Each step has leaves of its own with the weights' values at that time; the gradient of a step's error is summed over
+    the leaves of all steps so far, which is what the traces of real-time recurrent learning stand for.
     """
     protocol = condition.protocol
     weights, delta, lengths = weights.copy(), np.zeros(len(weights)), []
@@ -44,7 +49,9 @@ def train(condition: Condition, weights: np.ndarray, replica: int, streams: int,
         leaves: list[torch.Tensor] = []
         s = y = torch.zeros((), dtype=torch.float64)
         steps = 0
-        for x, d, has_target in zip(shown.inputs.tolist(), shown.targets.tolist(), shown.has_target.tolist(), strict=True):
+        for x, d, has_target in zip(
+            shown.inputs.tolist(), shown.targets.tolist(), shown.has_target.tolist(), strict=True
+        ):
             leaf = torch.tensor(weights, requires_grad=True)
             leaves.append(leaf)
             s, y, z = forward(condition, dict(zip(WEIGHT_NAMES, leaf.unbind(), strict=True)), s, y, x)
@@ -134,7 +141,9 @@ def test_both_engines_agree_on_every_reading():
 def test_training_between_tests_is_what_it_says():
     sizes = {}
     for between in (False, True):
-        condition = make_condition(Task("gts", 2, (0, 1), tolerance=0.6), 1e-300, 0.0, readings={"training_between_tests": between})
+        condition = make_condition(
+            Task("gts", 2, (0, 1), tolerance=0.6), 1e-300, 0.0, readings={"training_between_tests": between}
+        )
         people = population([condition], replicas=1)
         state = State.initial(people)
         state.weights[:] = 0.0  # an output of one half everywhere is within 0.6
@@ -157,7 +166,9 @@ def test_the_first_period_may_be_a_step_longer_and_a_function_begin_at_another_p
 
 
 def test_the_input_of_gts_may_be_there_in_the_first_step_of_a_period_alone():
-    throughout, first = (stream(Task("gts", 3, (1, 2), gts_input=shown), 1, 2, 3) for shown in ("throughout", "first_step"))
+    throughout, first = (
+        stream(Task("gts", 3, (1, 2), gts_input=shown), 1, 2, 3) for shown in ("throughout", "first_step")
+    )
     starts = np.flatnonzero(np.diff(throughout.period, prepend=-1))
     np.testing.assert_array_equal(first.inputs[starts], throughout.inputs[starts])
     assert np.delete(first.inputs, starts).sum() == 0

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from tests.conftest import CONDITIONS, READINGS
-from tests.learning.test_engines import assert_same, needs_native, population
+from tests.helpers.conditions import CONDITIONS, READINGS
+from tests.helpers.engines import assert_same, needs_native, population
 from timing_tasks.errors import UserError
-from timing_tasks.learning.engine import Engine, Population, State, create
+from timing_tasks.learning.online.engine import Engine, create
+from timing_tasks.learning.online.population import Population, State
 
 
 def test_any_division_into_chunks_gives_the_same_state(engine: Engine):
@@ -21,7 +22,7 @@ def test_any_division_into_chunks_gives_the_same_state(engine: Engine):
 @needs_native
 @pytest.mark.parametrize("replicas", [1, 2, 5, 9])
 def test_same_digits_for_any_threads_instruction_set_and_company(replicas: int, monkeypatch: pytest.MonkeyPatch):
-    from timing_tasks import instruction_set
+    from timing_tasks.models import instruction_set
 
     people = population((*CONDITIONS, *READINGS), replicas=replicas)
     reference = State.initial(people)

@@ -49,11 +49,15 @@ def test_every_recurrent_layer_takes_it(name: str, x: Tensor):
     assert torch.allclose(layer(x[1], context(None, contexts[1]))[0], together[1])
 
 
-@pytest.mark.parametrize("cell", [nn.LSTMCell(2, 3), nn.GRUCell(2, 3), nn.RNNCell(2, 3)], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize(
+    "cell", [nn.LSTMCell(2, 3), nn.GRUCell(2, 3), nn.RNNCell(2, 3)], ids=lambda c: type(c).__name__
+)
 def test_every_cell_takes_it(cell: nn.Module):
     initial = Learned.of(cell)
     draw(initial)
-    assert not torch.allclose(torch.stack([*cell(torch.ones(4, 2), initial(4))]), torch.stack([*cell(torch.ones(4, 2))]))
+    assert not torch.allclose(
+        torch.stack([*cell(torch.ones(4, 2), initial(4))]), torch.stack([*cell(torch.ones(4, 2))])
+    )
 
 
 def test_a_layer_of_ones_own_tells_its_shapes():
@@ -112,7 +116,10 @@ def test_expanding_to_a_batch_costs_no_copy(kind: type[InitialState]):
 
 def test_the_layer_takes_it_by_name_and_what_is_given_wins(x: Tensor):
     layer = PeepholeLSTM(2, 3, batch_first=True, initial_state="learned", dtype=F64)
-    assert [name for name, _ in layer.named_parameters() if "initial" in name] == ["initial_state.state.0", "initial_state.state.1"]
+    assert [name for name, _ in layer.named_parameters() if "initial" in name] == [
+        "initial_state.state.0",
+        "initial_state.state.1",
+    ]
     draw(layer.initial_state)
     plain = PeepholeLSTM(2, 3, batch_first=True, dtype=F64)
     plain.load_state_dict({k: v for k, v in layer.state_dict().items() if "initial" not in k})
@@ -124,7 +131,9 @@ def test_the_layer_takes_it_by_name_and_what_is_given_wins(x: Tensor):
 
 
 def test_the_layer_takes_a_module(x: Tensor):
-    layer = PeepholeLSTM(2, 3, initial_state=Contextual((1, 3), (1, 3), context_size=2, dtype=F64), batch_first=True, dtype=F64)
+    layer = PeepholeLSTM(
+        2, 3, initial_state=Contextual((1, 3), (1, 3), context_size=2, dtype=F64), batch_first=True, dtype=F64
+    )
     one, other = layer(x, context=torch.zeros(4, 2, dtype=F64))[0], layer(x, context=torch.ones(4, 2, dtype=F64))[0]
     assert not torch.allclose(one, other)
     with pytest.raises(ValueError, match=r"\(4, 2\) is needed, there is none"):

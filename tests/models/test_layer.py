@@ -22,7 +22,9 @@ def as_torch(layers: list[PeepholeLSTM], **arguments: object) -> nn.LSTM:
     with torch.no_grad():
         for parameter in lstm.parameters():
             parameter.zero_()
-        suffixes = [name.removeprefix("weight_ih") for name, _ in lstm.named_parameters() if name.startswith("weight_ih")]
+        suffixes = [
+            name.removeprefix("weight_ih") for name, _ in lstm.named_parameters() if name.startswith("weight_ih")
+        ]
         for layer, suffix in zip(layers, suffixes, strict=True):
             lstm.get_parameter("weight_ih" + suffix).copy_(layer.weight_ih)
             lstm.get_parameter("weight_hh" + suffix).copy_(layer.weight_hh)
@@ -67,7 +69,9 @@ def test_it_runs_natively_where_it_can(taken, monkeypatch):
     assert set(taken) == {"recurrence"}
 
 
-@pytest.mark.parametrize("arguments", [{}, {"truncated": True}, {"replicas": 2}, {"bias": False, "peepholes": False}], ids=str)
+@pytest.mark.parametrize(
+    "arguments", [{}, {"truncated": True}, {"replicas": 2}, {"bias": False, "peepholes": False}], ids=str
+)
 def test_it_compiles_without_a_break(arguments, taken):
     torch._dynamo.reset()
     layer = PeepholeLSTM(3, 5, batch_first=True, initial_state="learned", **arguments)
@@ -118,7 +122,9 @@ def test_bad_dtypes_and_devices_are_refused_as_by_torch():
     for tensor in (x.double(), x.long(), x.half()):
         with pytest.raises(ValueError, match=r"input of dtype torch\.\w+ does not match the layer's torch\.float32"):
             layer(tensor)
-    with pytest.raises(ValueError, match=r"c0 of dtype torch\.float64 does not match the layer's torch\.float32: .*c0\.to"):
+    with pytest.raises(
+        ValueError, match=r"c0 of dtype torch\.float64 does not match the layer's torch\.float32: .*c0\.to"
+    ):
         layer(x, (state, wide))
     with pytest.raises(ValueError, match="input is on meta, the layer on cpu"):
         layer(x.to("meta"))

@@ -6,16 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from timing_tasks import instruction_set
-from timing_tasks.models import native_recurrence, recurrence
+from timing_tasks.models import instruction_set, native_recurrence, recurrence
 from timing_tasks.models.recurrence import Weights
 
 pytestmark = pytest.mark.skipif(not native_recurrence.IS_BUILT, reason="installed without a C++ compiler")
 
 F32, F64 = torch.float32, torch.float64
 INSTRUCTION_SETS = instruction_set.available() if native_recurrence.IS_BUILT else ()
-# (R, T, N, I, H), R = 0 for no axis: one row of the batch and several blocks of them, one cell and several panels of them, and
-# what does not fill a register, on both sides of where the lanes of a register change their meaning.
+# (R, T, N, I, H), R = 0 for no axis: one row of the batch and several blocks of them, one cell and several panels of
+# them, and what does not fill a register, on both sides of where the lanes of a register change their meaning.
 SIZES = [
     (0, 1, 1, 1, 1),
     (0, 5, 3, 2, 1),
@@ -52,7 +51,12 @@ class Case:
         self.batch_first = batch_first
         time = (n, t) if batch_first else (t, n)
         self.inputs = [draw(*time, i), draw(1, n, h), draw(1, n, h)]
-        self.weights = [draw(4 * h, i), draw(4 * h, h) / h**0.5, draw(4 * h) if bias else None, draw(3, h) if peepholes else None]
+        self.weights = [
+            draw(4 * h, i),
+            draw(4 * h, h) / h**0.5,
+            draw(4 * h) if bias else None,
+            draw(3, h) if peepholes else None,
+        ]
         self.errors = [draw(*time, h), draw(1, n, h), draw(1, n, h)]
 
     def run(self, run, activation="tanh", truncated=False, used=(True, True, True)) -> list[Tensor]:

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from tests.conftest import make_condition
-from tests.test_results import row
-from timing_tasks.condition import Condition
+from tests.helpers.conditions import make_condition
+from tests.helpers.rows import row
+from timing_tasks.conditions.condition import Condition
+from timing_tasks.conditions.model import Model
+from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.model import Model
 from timing_tasks.models import gru
 from timing_tasks.models.initial_noise import initial_noise
 from timing_tasks.models.initial_state import Learned
@@ -17,8 +18,7 @@ from timing_tasks.models.nets import create
 from timing_tasks.models.stack import Stack, joined, side_by_side
 from timing_tasks.models.timing_network import initial_weights
 from timing_tasks.models.trajectory import trajectory
-from timing_tasks.recipe import BPTT
-from timing_tasks.tables.recipes import weights_of
+from timing_tasks.report.tables.recipes import weights_of
 from timing_tasks.tasks import Task
 
 TASK = Task("gts", 5, (0, 1))
@@ -26,7 +26,9 @@ X = torch.linspace(-1.0, 1.0, 3 * 2 * 9, dtype=torch.float64).reshape(3, 2, 9, 1
 
 
 def condition(model: Model = Model(), **net: object) -> Condition:  # noqa: B008
-    return make_condition(TASK, recipe=BPTT(), model=model, peepholes=net.pop("peepholes", model.name == "peephole_lstm"), **net)
+    return make_condition(
+        TASK, recipe=BPTT(), model=model, peepholes=net.pop("peepholes", model.name == "peephole_lstm"), **net
+    )
 
 
 class Doubled(nn.Module):

@@ -43,7 +43,13 @@ def test_values_and_gradients_are_those_of_separate_layers(arguments, given_stat
     torch.manual_seed(0)
     layer = PeepholeLSTM(FEATURES, H, replicas=R, dtype=F64, **arguments)
     draw(layer)
-    shape = (R, T, FEATURES) if not batched else (R, N, T, FEATURES) if arguments.get("batch_first") else (R, T, N, FEATURES)
+    shape = (
+        (R, T, FEATURES)
+        if not batched
+        else (R, N, T, FEATURES)
+        if arguments.get("batch_first")
+        else (R, T, N, FEATURES)
+    )
     x = torch.randn(shape, dtype=F64, requires_grad=True)
     state = [torch.randn((R, 1, N, H) if batched else (R, 1, H), dtype=F64, requires_grad=True) for _ in range(2)]
 

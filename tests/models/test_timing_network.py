@@ -11,7 +11,9 @@ def test_the_papers_net_has_its_weights(peepholes, count):
 
 
 def test_initial_weights_are_the_papers():
-    weights = {name: np.array(values) for name, values in zip(WEIGHT_NAMES, zip(*all_weights(500), strict=True), strict=True)}
+    weights = {
+        name: np.array(values) for name, values in zip(WEIGHT_NAMES, zip(*all_weights(500), strict=True), strict=True)
+    }
     fixed = {"b_i": 0.0, "b_f": 2.0, "b_o": -2.0} | dict.fromkeys(INITIAL_STATE, 0.0)
     for name, values in weights.items():
         if name in fixed:

@@ -7,7 +7,7 @@ import torch
 from timing_tasks.models import TimingNetwork
 from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
 from timing_tasks.models.trajectory import Trajectory, trajectory
-from timing_tasks.rows import Row, read_rows
+from timing_tasks.results.row import Row, read_rows
 from timing_tasks.tasks import Purpose, Stream, root_mean_square_error, stream, stream_size
 
 RESULTS = Path(__file__).parent.parent.parent / "results"
@@ -35,7 +35,9 @@ def test_it_is_the_network_step_by_step(peepholes: bool, output_activation: str)
             assert units.cell_output[t - 1] == pytest.approx(float(h), rel=1e-12)
             assert units.cell_state[t - 1] == pytest.approx(float(c), rel=1e-12)
     s_old = np.concatenate([[weights[WEIGHT_NAMES.index("s_0")]], units.cell_state[:-1]])
-    np.testing.assert_allclose(units.cell_state, units.forget_gate * s_old + units.input_gate * units.cell_input, rtol=1e-12)
+    np.testing.assert_allclose(
+        units.cell_state, units.forget_gate * s_old + units.input_gate * units.cell_input, rtol=1e-12
+    )
     np.testing.assert_allclose(units.cell_output, units.output_gate * units.cell_state, rtol=1e-12)
 
 
@@ -83,7 +85,8 @@ def test_the_kept_weights_solve_their_tests_again(path: Path):
             assert stream_size(asked, units.output, task.tolerance) == task.test_periods, row
         if task.test_streams == 1:
             error = root_mean_square_error(asked, units.output)
-            # A few solutions are chaotic: a change in the last bit of a weight grows until it can be seen, within the tolerance.
+            # A few solutions are chaotic: a change in the last bit of a weight grows until it can be seen, within the
+            # tolerance.
             moved = root_mean_square_error(asked, run(row, asked, 1 + 1e-15).output)
             assert float(row.rmse) == pytest.approx(error, rel=max(1e-9, 30 * abs(moved / error - 1))), row
     assert by_chance == ([("40", "true")] if path.parent.name == "table1" else [])

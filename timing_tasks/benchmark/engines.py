@@ -1,7 +1,8 @@
 """How fast the engines are, and how near to what the processor could do. `python -m timing_tasks.benchmark`.
 
-Every figure is of whole runs of the online recipe: streams, training, testing and control flow included. The yardstick is
-the same rule and control flow as a plain scalar C++ loop with the standard library's exp, compiled with the same options.
+Every figure is of whole runs of the online recipe: streams, training, testing and control flow included. The yardstick
+is the same rule and control flow as a plain scalar C++ loop with the standard library's exp, compiled with the same
+options.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from timing_tasks import tables
-from timing_tasks.condition import Budget, Condition, Protocol
+from timing_tasks.conditions.condition import Budget, Condition, Protocol
 from timing_tasks.errors import UserError
-from timing_tasks.learning.engine import Population, State, create
-from timing_tasks.learning.engine.population import GATE_TRACES, WEIGHTS
+from timing_tasks.learning.online.engine import create
+from timing_tasks.learning.online.population import GATE_TRACES, WEIGHTS, Population, State
+from timing_tasks.report import tables
 from timing_tasks.tasks import Task
 
 # What one net-step in a training stream computes, with peepholes and sigmoid output, to be held against the processor:
@@ -38,7 +39,10 @@ CASES = {
     "msd F=10 {0,1}, sparse": Condition(Task("msd", 10, (0, 1)), Protocol("benchmark", 1e-5, 0.999, *_BIASES), _MOST),
     "gts F=10 {0}, dense": Condition(Task("gts", 10, (0,)), Protocol("benchmark", 1e-5, 0.999, *_BIASES), _MOST),
     "pfg F=10 cos, dense": Condition(
-        Task("pfg", 10, (), "cos", 0.3), Protocol("benchmark", 1e-5, 0.99, *_BIASES), _MOST, output_activation="identity"
+        Task("pfg", 10, (), "cos", 0.3),
+        Protocol("benchmark", 1e-5, 0.99, *_BIASES),
+        _MOST,
+        output_activation="identity",
     ),
 }
 
@@ -82,7 +86,7 @@ def main(arguments: list[str]) -> None:
         raise UserError("--net-steps must be at least 1000, --repeats at least 1")
     console = Console(width=max(Console().width, 112))
     try:
-        from timing_tasks.learning.engine.native import NativeEngine, run_scalar
+        from timing_tasks.learning.online.native import NativeEngine, run_scalar
     except ImportError:
         raise UserError("the native engine is not installed: there is nothing to compare") from None
     one, every = NativeEngine(1), create("native")
@@ -134,7 +138,7 @@ def main(arguments: list[str]) -> None:
 
 def floor(instruction_set: str, fused: int, reached: float) -> list[str]:
     """The physical floor of a training net-step, from this processor's own throughput, and how near `reached` ns come."""
-    from timing_tasks.learning.engine.native import throughput
+    from timing_tasks.learning.online.native import throughput
 
     nanoseconds_fused, nanoseconds_store, nanoseconds_division = throughput(instruction_set)
     parts = {
@@ -165,11 +169,11 @@ def lightning_share(seconds: float = 8.0) -> float:
     import lightning as L
 
     from timing_tasks.data import TimingDataModule
-    from timing_tasks.learning import ranks
-    from timing_tasks.learning.callbacks import Checkpoints
-    from timing_tasks.learning.online import OnlineModule
+    from timing_tasks.experiment import processes
+    from timing_tasks.experiment.callbacks import Checkpoints
+    from timing_tasks.learning.online.module import OnlineModule
 
-    ranks.quiet()
+    processes.quiet()
 
     class Clock(L.Callback):
         """Counts from the fifth chunk on, and stops the fit."""

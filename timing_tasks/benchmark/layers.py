@@ -16,10 +16,10 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from timing_tasks import instruction_set, tables
 from timing_tasks.errors import UserError
-from timing_tasks.models import PeepholeLSTM, native_recurrence, recurrence
+from timing_tasks.models import PeepholeLSTM, instruction_set, native_recurrence, recurrence
 from timing_tasks.models.recurrence import Weights
+from timing_tasks.report import tables
 
 # Cells, rows of the batch, steps.
 SIZES = ((1, 32, 100), (8, 32, 150), (32, 32, 200), (64, 64, 200), (128, 64, 200))
@@ -33,9 +33,15 @@ Run = Callable[[], object]
 
 def main(arguments: list[str]) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m timing_tasks.benchmark layer", description="Speed of the layer, in one run.")
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each size and number of threads; at least 5 rounds are run")
-    parser.add_argument("--compile", action="store_true", help="also torch.compile of the whole loop: minutes for each size")
+    parser = argparse.ArgumentParser(
+        prog="python -m timing_tasks.benchmark layer", description="Speed of the layer, in one run."
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="for each size and number of threads; at least 5 rounds are run"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="also torch.compile of the whole loop: minutes for each size"
+    )
     options = parser.parse_args(arguments)
     if not options.seconds > 0:
         raise UserError("--seconds must be above 0")
@@ -53,13 +59,18 @@ def main(arguments: list[str]) -> None:
     show("With replicas: replicas, cells, batch, steps", many, options.seconds, notes[-1:], console)
 
 
-def show(title: str, cases: list[tuple[str, dict[str, Run]]], seconds: float, notes: tuple[str, ...], console: Console) -> None:
+def show(
+    title: str, cases: list[tuple[str, dict[str, Run]]], seconds: float, notes: tuple[str, ...], console: Console
+) -> None:
     """Measure the rivals of each case, the first being the measure of the others."""
     lines = []
     for (name, runs), threads in itertools.product(cases, THREADS):
         best = fastest(runs, threads, seconds)
         first = next(iter(best.values()))
-        cells = [f"{1e3 * value:.3g} ({first / value:.2g}x)" if value != first else f"{1e3 * value:.3g}" for value in best.values()]
+        cells = [
+            f"{1e3 * value:.3g} ({first / value:.2g}x)" if value != first else f"{1e3 * value:.3g}"
+            for value in best.values()
+        ]
         lines.append((name if threads == THREADS[0] else "", str(threads), *cells))
     tables.show(tables.Table(title, ("size", "threads", *cases[0][1]), tuple(lines), notes), console)
 

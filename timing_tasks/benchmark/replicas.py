@@ -10,11 +10,12 @@ import time
 import torch
 from rich.console import Console
 
-from timing_tasks import tables
 from timing_tasks.benchmark.engines import CASES
 from timing_tasks.errors import UserError
-from timing_tasks.learning.engine import Engine, Population, State, create
-from timing_tasks.learning.engine.torch_engine import TorchEngine
+from timing_tasks.learning.online.engine import Engine, create
+from timing_tasks.learning.online.population import Population, State
+from timing_tasks.learning.online.torch_engine import TorchEngine
+from timing_tasks.report import tables
 
 _CASE = "gts F=10 {0}, dense"
 _SHORT = 32  # net-steps of a first run, in which torch.compile compiles
@@ -47,9 +48,13 @@ def main(arguments: list[str]) -> None:
         count *= 10
     notes = (
         f"{_CASE}. The torch engine on {options.device}, in blocks of {compiled.block} compiled steps.",
-        f"From {crossing:,} nets on the torch engine is faster." if crossing else "The native engine is faster throughout.",
+        f"From {crossing:,} nets on the torch engine is faster."
+        if crossing
+        else "The native engine is faster throughout.",
     )
-    tables.show(tables.Table("Nets side by side", ("nets", "native", "torch", "torch / native"), tuple(lines), notes), Console())
+    tables.show(
+        tables.Table("Nets side by side", ("nets", "native", "torch", "torch / native"), tuple(lines), notes), Console()
+    )
 
 
 def speed(engine: Engine, replicas: int, seconds: float) -> float:

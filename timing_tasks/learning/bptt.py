@@ -13,27 +13,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.data import Asked, Batch, TimingDataModule, batch_of, padded_length
-from timing_tasks.learning import optimizers, ranks
-from timing_tasks.learning.engine import Population, Verdict
+from timing_tasks.experiment import processes
+from timing_tasks.learning import optimizers
 from timing_tasks.learning.metrics import RootMeanSquareError, SolvedFraction, StreamSize
-from timing_tasks.learning.module import PopulationModule
+from timing_tasks.learning.online.population import Population, Verdict
+from timing_tasks.learning.population import PopulationModule
 from timing_tasks.learning.progress import Counters, StoredNet, packed, unpacked
 from timing_tasks.learning.stacks import Stacks
 from timing_tasks.learning.trial import GROWTH, examine, judged, losses_of
 from timing_tasks.models.initial_noise import initial_noise
-from timing_tasks.recipe import BPTT
 from timing_tasks.tasks import Purpose, Stream
 
 
 class BPTTModule(PopulationModule):
     """The nets of a population, trained by one optimiser of torch (automatic optimisation).
 
-    One `training_step` makes one update of every running net, from the gradient of its loss over a mini-batch of its own
-    training streams; then a test with frozen weights follows. The losses of the nets are summed, so that each net gets the
-    gradient of its own, and the optimiser treats each number by itself (`optimizers.check`), so that no net influences another.
+    One `training_step` makes one update of every running net, from the gradient of its loss over a mini-batch of its
+    own training streams; then a test with frozen weights follows. The losses of the nets are summed, so that each net
+    gets the gradient of its own, and the optimiser treats each number by itself (`optimizers.check`), so that no net
+    influences another.
 
-    Nets that have had fewer updates than others, because they joined a run that had begun, go first until all are level.
+    Nets that have had fewer updates than others, because they joined a run that had begun, go first until all are
+    level.
 
     Args:
         population: the replicas, all of conditions with the recipe `bptt`.
@@ -55,7 +58,9 @@ class BPTTModule(PopulationModule):
         recipes = [cast(BPTT, population.condition_of(index).recipe) for index in range(len(population))]
         self._streams = [recipe.streams for recipe in recipes]
         tasks = [population.condition_of(index).task for index in range(len(population))]
-        self._most = [min(recipe.periods, task.training_periods) for recipe, task in zip(recipes, tasks, strict=True)]  # periods
+        self._most = [
+            min(recipe.periods, task.training_periods) for recipe, task in zip(recipes, tasks, strict=True)
+        ]  # periods
         self.training_size, self.solved, self.error = StreamSize(), SolvedFraction(), RootMeanSquareError()
         self._elsewhere: list[StoredNet] = []  # of a checkpoint, not of this run
         self._scheduled = 0  # steps of the scheduler
@@ -118,8 +123,8 @@ class BPTTModule(PopulationModule):
     def _losses(self) -> Iterator[Tensor]:
         """The losses of the due nets, group by group; their training streams are counted.
 
-        Nets run along the first period only, and those that are right along more, twice as many each time: most nets are soon
-        wrong, and what comes after that counts for nothing.
+        Nets run along the first period only, and those that are right along more, twice as many each time: most nets
+        are soon wrong, and what comes after that counts for nothing.
         """
         state, first = self.state, self.state.training_streams.tolist()
         going_on, periods = self._due, 1
@@ -145,9 +150,14 @@ class BPTTModule(PopulationModule):
                     yield losses_of(batch, outputs, result.steps)[done]
             periods *= GROWTH
 
-    def _run(self, asked: Mapping[int, tuple[Stream, ...]], training: bool) -> Iterator[tuple[list[int], Batch, Tensor, float]]:
+    def _run(
+        self, asked: Mapping[int, tuple[Stream, ...]], training: bool
+    ) -> Iterator[tuple[list[int], Batch, Tensor, float]]:
         """The nets with batches that have a shape in common, group by group: nets, batch, outputs (R, N, T), tolerance."""
-        shapes = {i: (self.population.condition_of(i).task.tolerance, len(some), padded_length(some)) for i, some in asked.items()}
+        shapes = {
+            i: (self.population.condition_of(i).task.tolerance, len(some), padded_length(some))
+            for i, some in asked.items()
+        }
         for nets in self.nets.groups(shapes):
             start = time.perf_counter()
             tolerance, _, steps = shapes[nets[0]]
@@ -162,7 +172,10 @@ class BPTTModule(PopulationModule):
         people, condition = self.population, self.population.condition_of(nets[0])
         if not condition.initial_noise:
             return None
-        keys, first = np.stack([people.seed[nets], people.replica[nets]], axis=1), self.state.training_streams[nets].numpy()
+        keys, first = (
+            np.stack([people.seed[nets], people.replica[nets]], axis=1),
+            self.state.training_streams[nets].numpy(),
+        )
         states = 2 if condition.model.has_cells else 1
         streams, size = self._streams[nets[0]], condition.model.hidden_size
         return initial_noise(condition.initial_noise, keys, first, streams, states, size)
@@ -196,7 +209,9 @@ class BPTTModule(PopulationModule):
         numbers, verdicts = state.training_streams.tolist(), state.verdict.tolist()
 
         def test_streams(wanted: Mapping[int, tuple[int, int]]) -> list[Stream]:
-            return self.data.streams([Asked(index, numbers[index], *one) for index, one in wanted.items()], Purpose.TEST)
+            return self.data.streams(
+                [Asked(index, numbers[index], *one) for index, one in wanted.items()], Purpose.TEST
+            )
 
         with torch.no_grad():
             outcomes = examine(
@@ -216,7 +231,8 @@ class BPTTModule(PopulationModule):
                 state.verdict[index] = Verdict.UNSOLVED
         self.solved.update(torch.tensor([outcome.solved for outcome in outcomes.values()]))
         self.error.update(
-            torch.tensor([o.squared_error for o in outcomes.values()]), torch.tensor([o.targets for o in outcomes.values()])
+            torch.tensor([o.squared_error for o in outcomes.values()]),
+            torch.tensor([o.targets for o in outcomes.values()]),
         )
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -224,7 +240,7 @@ class BPTTModule(PopulationModule):
         if self.is_told:
             names = ("mean training stream size", "solved fraction of the tests", "RMSE of whole test streams")
             for name, metric in zip(names, (self.training_size, self.solved, self.error), strict=True):
-                if not torch.isnan(value := ranks.together(metric.compute)):
+                if not torch.isnan(value := processes.together(metric.compute)):
                     self.log(name, value, batch_size=1)
                 metric.reset()
 
@@ -257,7 +273,9 @@ class BPTTModule(PopulationModule):
     def _stored(self, rows: Sequence[int]) -> list[StoredNet]:
         names, nets = self.names(), self.nets
         return [
-            StoredNet(names[index], nets.values(index), nets.kept(index), self.state.row(index), float(self.seconds[index]))
+            StoredNet(
+                names[index], nets.values(index), nets.kept(index), self.state.row(index), float(self.seconds[index])
+            )
             for index in rows
         ]
 
@@ -271,8 +289,8 @@ class BPTTModule(PopulationModule):
 class _OneThread(L.Callback):
     """As long as a fit lasts torch has one thread.
 
-    The pieces of work are small, several threads wait for each other for longer than they compute, the more so on a busy
-    machine; and where torch shares a tensor out among threads, digits depend on how many there are.
+    The pieces of work are small, several threads wait for each other for longer than they compute, the more so on a
+    busy machine; and where torch shares a tensor out among threads, digits depend on how many there are.
     """
 
     def __init__(self) -> None:

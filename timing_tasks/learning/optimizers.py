@@ -11,8 +11,8 @@ from hydra.utils import instantiate
 from torch import nn
 from torch.optim.lr_scheduler import LRScheduler
 
+from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.recipe import BPTT
 
 Optimizers = tuple[torch.optim.Optimizer, LRScheduler | None]
 
@@ -38,7 +38,9 @@ def create(recipes: Sequence[BPTT], parameters: Sequence[Sequence[nn.Parameter]]
         return optimizer, None
     scheduler = _made("scheduler", recipes[0].scheduler, optimizer)
     if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
-        raise ConfigurationError("recipe.scheduler", recipes[0].scheduler["_target_"], "a scheduler that only counts updates")
+        raise ConfigurationError(
+            "recipe.scheduler", recipes[0].scheduler["_target_"], "a scheduler that only counts updates"
+        )
     return optimizer, scheduler
 
 
@@ -51,21 +53,25 @@ def advance(scheduler: LRScheduler) -> None:
     try:
         scheduler.step()
     except Exception as error:  # whatever the class says
-        raise ConfigurationError("recipe.scheduler", type(scheduler).__name__, f"cannot make a step ({_line(error)})") from None
+        raise ConfigurationError(
+            "recipe.scheduler", type(scheduler).__name__, f"cannot make a step ({_line(error)})"
+        ) from None
 
 
 def check(recipes: Sequence[BPTT]) -> None:
     """Raise ConfigurationError unless the optimiser and scheduler of some conditions can be made, and keep their nets apart.
 
-    All nets have the same optimiser, but for its numbers, and scheduler. They share parameters, a row for each (`models.stack`), so
-    that every number has to be treated by itself.
+    All nets have the same optimiser, but for its numbers, and scheduler. They share parameters, a row for each
+    (`models.stack`), so that every number has to be treated by itself.
     """
     for key, kinds in (
         ("optimizer", {(str(recipe.optimizer["_target_"]), *sorted(recipe.optimizer)) for recipe in recipes}),
         ("scheduler", {str(recipe.scheduler) for recipe in recipes}),
     ):
         if len(kinds) > 1:
-            raise ConfigurationError(f"recipe.{key}", "several", "the same for all tasks, but for the optimiser's numbers")
+            raise ConfigurationError(
+                f"recipe.{key}", "several", "the same for all tasks, but for the optimiser's numbers"
+            )
     ends = []
     for other in ((0.0, 0.0, 0.0), (3.0, 1.0, -2.0)):  # the gradient of the other row, and its values
         parameters = [nn.Parameter(torch.tensor([(1.0, -2.0, 0.5), other], dtype=torch.float64)) for _ in recipes]
@@ -78,7 +84,9 @@ def check(recipes: Sequence[BPTT]) -> None:
             try:
                 optimizer.step()
             except Exception as error:  # whatever the class says
-                raise ConfigurationError("recipe.optimizer", _name(recipes), f"cannot make a step ({_line(error)})") from None
+                raise ConfigurationError(
+                    "recipe.optimizer", _name(recipes), f"cannot make a step ({_line(error)})"
+                ) from None
         if _settings(optimizer) != settings:
             raise ConfigurationError("recipe.optimizer", _name(recipes), "one that keeps what it counts by parameter")
         ends.append(torch.stack([parameter.detach()[0] for parameter in parameters]))
@@ -86,7 +94,9 @@ def check(recipes: Sequence[BPTT]) -> None:
             advance(scheduler)
             _check_finite(optimizer)
     if not torch.equal(*ends):
-        raise ConfigurationError("recipe.optimizer", _name(recipes), "one that treats every number by itself, as Adam does")
+        raise ConfigurationError(
+            "recipe.optimizer", _name(recipes), "one that treats every number by itself, as Adam does"
+        )
 
 
 def _check_finite(optimizer: torch.optim.Optimizer) -> None:

@@ -110,7 +110,11 @@ def unpacked(stored: dict[str, Any]) -> Any:
 
     def visit(node: Any) -> Any:
         if isinstance(node, dict):
-            return tensors[node["tensor"]] if "tensor" in node else {key: visit(value) for key, value in node["dict"].items()}
+            return (
+                tensors[node["tensor"]]
+                if "tensor" in node
+                else {key: visit(value) for key, value in node["dict"].items()}
+            )
         return [visit(value) for value in node] if isinstance(node, list) else node
 
     return visit(stored["tree"])

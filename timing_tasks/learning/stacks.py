@@ -10,19 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timing_tasks.condition import Condition
+from timing_tasks.conditions.condition import Condition
+from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.learning import optimizers
-from timing_tasks.learning.engine import Population
+from timing_tasks.learning.online.population import Population
 from timing_tasks.models.nets import Net, create
 from timing_tasks.models.stack import Parameters, Single, Stack, joined, runs_alone, side_by_side
-from timing_tasks.recipe import BPTT
 
 
 class Stacks:
     """The nets of a population, by their positions in it.
 
-    Those that train here stand in stacks (`models.stack`), nets of a kind, with a recipe and with as many updates behind them in
-    one. All others are at rest: finished ones, whose weights never move again, and those of other processes.
+    Those that train here stand in stacks (`models.stack`), nets of a kind, with a recipe and with as many updates
+    behind them in one. All others are at rest: finished ones, whose weights never move again, and those of other
+    processes.
 
     Args:
         population: the replicas, all of conditions with the recipe `bptt`.
@@ -38,7 +39,9 @@ class Stacks:
         self._due: list[Stack | Single] = []
         self._before: list[list[Tensor]] = []  # what those due were before the present update
         self._wild: set[int] = set()  # of them, what has diverged in it
-        self._joined: dict[tuple[object, ...], tuple[Parameters, dict[int, int]]] = {}  # those due by kind, for the present weights
+        self._joined: dict[
+            tuple[object, ...], tuple[Parameters, dict[int, int]]
+        ] = {}  # those due by kind, for the present weights
         self._kind = [_kind(population.condition_of(index)) for index in range(len(population))]
 
     def create(self) -> None:

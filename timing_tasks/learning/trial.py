@@ -46,9 +46,9 @@ def judged(batch: Batch, outputs: Tensor, tolerance: float) -> Judged:
 def losses_of(batch: Batch, outputs: Tensor, steps: np.ndarray) -> Tensor:
     """The losses of R nets, shape (R,).
 
-    That of a stream is ½(d - z)², averaged over its targets up to and including the first wrong prediction, with which it
-    ends as in the paper; that of a net is the mean over its streams. Measured on the paper's conditions: with all targets of
-    its periods instead, no net learned to generate spikes, and of the functions hardly any.
+    That of a stream is ½(d - z)², averaged over its targets up to and including the first wrong prediction, with which
+    it ends as in the paper; that of a net is the mean over its streams. Measured on the paper's conditions: with all
+    targets of its periods instead, no net learned to generate spikes, and of the functions hardly any.
 
     Args:
         batch: the streams.

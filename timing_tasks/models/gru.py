@@ -1,7 +1,8 @@
 """Several `nn.GRU` layers in one pass over a leading axis, in plain tensor operations, one time step after the other.
 
-Element by element throughout: a product of matrices is rounded otherwise where one begins elsewhere in memory, and no layer's
-digits are to depend on how many are before it. The way back is written out, for autograd takes nearly twice as long.
+Element by element throughout: a product of matrices is rounded otherwise where one begins elsewhere in memory, and no
+layer's digits are to depend on how many are before it. The way back is written out, for autograd takes nearly twice as
+long.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def run(parameters: Mapping[str, Tensor], x: Tensor, h: Tensor) -> Tensor:
     """
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     weight_ih, weight_hh, bias_ih, bias_hh = (parameters[f"layer.{name}_l0"] for name in names)
-    net_x = (x.unsqueeze(-2) * weight_ih[:, None, None]).sum(-1) + bias_ih[:, None, None]  # (R, N, T, 3H), gates r, z, n
+    net_x = (x.unsqueeze(-2) * weight_ih[:, None, None]).sum(-1) + bias_ih[
+        :, None, None
+    ]  # (R, N, T, 3H), gates r, z, n
     outputs: Tensor = _Recurrence.apply(net_x, h, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
     return outputs
 
@@ -55,7 +58,9 @@ class _Recurrence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, error: Tensor) -> tuple[Tensor, ...]:
         size, weight = error.size(-1), ctx.weight
-        h, rz, n, h_n = (torch.stack(column, dim=2) for column in zip(*ctx.tape, strict=True))  # (R, N, T, H), rz twice as many
+        h, rz, n, h_n = (
+            torch.stack(column, dim=2) for column in zip(*ctx.tape, strict=True)
+        )  # (R, N, T, H), rz twice as many
         r, z = rz[..., :size], rz[..., size:]
         # What turns the error of a state into that of r's, z's and n's net input from the state, and of n's from x.
         into_n = (1 - z) * (1 - n * n)

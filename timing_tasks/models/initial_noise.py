@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timing_tasks.tasks.philox import philox4x32
+from timing_tasks.philox import philox4x32
 from timing_tasks.tasks.streams import Purpose
 
 
-def initial_noise(deviation: float, keys: np.ndarray, first: np.ndarray, streams: int, states: int, size: int) -> Tensor:
+def initial_noise(
+    deviation: float, keys: np.ndarray, first: np.ndarray, streams: int, states: int, size: int
+) -> Tensor:
     """Uniform noise with a standard deviation, a function of seed, replica and stream alone.
 
     Args:

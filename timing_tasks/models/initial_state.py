@@ -24,8 +24,8 @@ class InitialState(nn.Module):
     """What all initial states have in common.
 
     Args:
-        *shapes: of the state tensors, without the batch: ((L, H), (L, H)) for an LSTM of L layers and H units, ((L, H),) for a
-            GRU, ((H,), (H,)) for an LSTM cell, ((R, 1, H), (R, 1, H)) for a `PeepholeLSTM` of R replicas.
+        *shapes: of the state tensors, without the batch: ((L, H), (L, H)) for an LSTM of L layers and H units, ((L,
+            H),) for a GRU, ((H,), (H,)) for an LSTM cell, ((R, 1, H), (R, 1, H)) for a `PeepholeLSTM` of R replicas.
         batch_axis: where the batch stands in a state tensor: 1 for layers, 0 for cells, 2 for a layer of replicas.
         device: of the tensors.
         dtype: of the tensors.
@@ -56,8 +56,9 @@ class InitialState(nn.Module):
         """The initial state of a layer's own shapes, device and dtype.
 
         Args:
-            layer: an `nn.LSTM`, `nn.GRU`, `nn.RNN`, one of their cells, or a module with an attribute `state_shapes`, the
-                state tensors' shapes without the batch, which stands before the last axis, as `PeepholeLSTM` has it.
+            layer: an `nn.LSTM`, `nn.GRU`, `nn.RNN`, one of their cells, or a module with an attribute `state_shapes`,
+                the state tensors' shapes without the batch, which stands before the last axis, as `PeepholeLSTM` has
+                it.
             **arguments: of the class.
 
         Raises:
@@ -153,7 +154,9 @@ class ConstantInput(InitialState):
     def values(self) -> tuple[Tensor, ...]:
         """See `InitialState.values`."""
         one = torch.ones_like(self._reference).reshape(1)
-        return tuple(nn.functional.linear(one, w).reshape(shape) for w, shape in zip(self.weight, self.shapes, strict=True))
+        return tuple(
+            nn.functional.linear(one, w).reshape(shape) for w, shape in zip(self.weight, self.shapes, strict=True)
+        )
 
 
 class Noisy(Learned):
@@ -191,7 +194,8 @@ class Noisy(Learned):
         if not self.training:
             return states
         return tuple(
-            s + self.deviation * torch.randn(s.shape, generator=self.generator, device=s.device, dtype=s.dtype) for s in states
+            s + self.deviation * torch.randn(s.shape, generator=self.generator, device=s.device, dtype=s.dtype)
+            for s in states
         )
 
 
@@ -255,7 +259,12 @@ class Contextual(InitialState):
         return tuple(state.movedim(0, self.batch_axis).contiguous() for state in batched)
 
 
-NAMES: dict[str, type[InitialState]] = {"zero": Zero, "learned": Learned, "constant_input": ConstantInput, "noisy": Noisy}
+NAMES: dict[str, type[InitialState]] = {
+    "zero": Zero,
+    "learned": Learned,
+    "constant_input": ConstantInput,
+    "noisy": Noisy,
+}
 
 
 def state_shapes(layer: nn.Module) -> tuple[tuple[tuple[int, ...], ...], int]:
@@ -272,5 +281,7 @@ def state_shapes(layer: nn.Module) -> tuple[tuple[tuple[int, ...], ...], int]:
         return ((layer.hidden_size,),) * (2 if isinstance(layer, nn.LSTMCell) else 1), 0
     shapes = getattr(layer, "state_shapes", None)
     if shapes is None:
-        raise TypeError(f"{type(layer).__name__}: its state's shapes are not known; give them to the initial state itself")
+        raise TypeError(
+            f"{type(layer).__name__}: its state's shapes are not known; give them to the initial state itself"
+        )
     return tuple(shapes), len(shapes[0]) - 1

@@ -1,7 +1,7 @@
 """The recurrence of a `PeepholeLSTM` natively on the CPU, as an operator that autograd, autocast and torch.compile know.
 
-It does what `recurrence.run` does; its code is in `timing_tasks/native/layer`. No digit of a row's outputs or of a replica's
-gradients depends on the number of threads, on the other rows or on the other replicas.
+It does what `recurrence.run` does; its code is in `timing_tasks/native/layer`. No digit of a row's outputs or of a
+replica's gradients depends on the number of threads, on the other rows or on the other replicas.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from timing_tasks import instruction_set
-from timing_tasks.models import recurrence
+from timing_tasks.models import instruction_set, recurrence
 from timing_tasks.models.recurrence import Weights
 
 IS_BUILT = importlib.util.find_spec("_timing_tasks_native") is not None
@@ -25,7 +24,8 @@ if IS_BUILT:
         torch.float64: (native.layer_forward_float64, native.layer_backward_float64),
     }
 
-# Multiply-adds that keep a thread busy for longer than it takes to start it, and as how many the rest of a step counts for a cell.
+# Multiply-adds that keep a thread busy for longer than it takes to start it, and as how many the rest of a step counts
+# for a cell.
 _WORTH_A_THREAD = 16_000_000
 _REST_OF_A_STEP = 200
 
@@ -72,7 +72,13 @@ def _forward(*arguments: Any) -> tuple[Tensor, ...]:
     results = _empty_results(*arguments)
     addresses = [0 if t is None else t.data_ptr() for t in (*tensors, *results)]
     forward, _ = _PASSES[tensors[0].dtype]
-    forward((*sizes, results[-1].numel()), (tanh, truncated, batch_first), addresses, _threads(sizes), instruction_set.chosen())
+    forward(
+        (*sizes, results[-1].numel()),
+        (tanh, truncated, batch_first),
+        addresses,
+        _threads(sizes),
+        instruction_set.chosen(),
+    )
     return results
 
 
@@ -139,10 +145,19 @@ def _sizes(tensors: list[Tensor | None], batch_first: bool) -> tuple[int, int, i
     if batch_first:
         steps, batch = batch, steps
     hidden = weight_hh.size(-1)
-    ends = ((1, batch, hidden), (1, batch, hidden), (4 * hidden, inputs), (4 * hidden, hidden), (4 * hidden,), (3, hidden))
+    ends = (
+        (1, batch, hidden),
+        (1, batch, hidden),
+        (4 * hidden, inputs),
+        (4 * hidden, hidden),
+        (4 * hidden,),
+        (3, hidden),
+    )
     for tensor, end in zip(tensors[1:], ends, strict=True):
         if tensor is not None and (tensor.shape != (*axis, *end) or tensor.dtype != x.dtype):
-            raise ValueError(f"a tensor of shape {tuple(tensor.shape)}, {tensor.dtype}: expected {(*axis, *end)}, {x.dtype}")
+            raise ValueError(
+                f"a tensor of shape {tuple(tensor.shape)}, {tensor.dtype}: expected {(*axis, *end)}, {x.dtype}"
+            )
     if len(axis) > 1 or not x.numel():
         raise ValueError(f"x of shape {tuple(x.shape)}: at most four dimensions, none of them 0")
     return axis[0] if axis else 1, steps, batch, inputs, hidden
@@ -157,7 +172,11 @@ def _threads(sizes: tuple[int, int, int, int, int]) -> int:
 
 def _is_plain(tensor: Tensor) -> bool:
     """Whether dispatch leads to the CPU's code straight away: then it is left out, for it takes as long as a small layer."""
-    return type(tensor) is Tensor and not torch._C._len_torch_dispatch_stack() and not torch._C._are_functorch_transforms_active()
+    return (
+        type(tensor) is Tensor
+        and not torch._C._len_torch_dispatch_stack()
+        and not torch._C._are_functorch_transforms_active()
+    )
 
 
 class _Recurrence(torch.autograd.Function):
@@ -183,7 +202,13 @@ class _Recurrence(torch.autograd.Function):
                 *errors[:3], *tensors, out, tape, ctx.tanh, ctx.truncated, ctx.batch_first, ctx.needs_input_grad[0]
             )
         needed = ctx.needs_input_grad[: len(tensors)]
-        return *(g if is_needed else None for g, is_needed in zip(gradients, needed, strict=True)), None, None, None, None
+        return (
+            *(g if is_needed else None for g, is_needed in zip(gradients, needed, strict=True)),
+            None,
+            None,
+            None,
+            None,
+        )
 
 
 def _differentiable_gradients(
@@ -205,7 +230,10 @@ def _differentiable_gradients(
 
 def _in_float32(*arguments: Any) -> tuple[Tensor, ...]:
     """What `torch.library.register_autocast` would make, had torch 2.6 it already: half precision is computed in float32."""
-    raised = (t.float() if isinstance(t, Tensor) and t.is_floating_point() and t.dtype != torch.float64 else t for t in arguments)
+    raised = (
+        t.float() if isinstance(t, Tensor) and t.is_floating_point() and t.dtype != torch.float64 else t
+        for t in arguments
+    )
     with torch._C._ExcludeDispatchKeyGuard(torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU)):
         results: tuple[Tensor, ...] = _FORWARD(*raised)
     return results

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from timing_tasks.condition import Condition
+from timing_tasks.conditions.condition import Condition
+from timing_tasks.conditions.model import Model
 from timing_tasks.errors import ConfigurationError
-from timing_tasks.model import Model
 from timing_tasks.models.initial_state import InitialState, Learned, Zero
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.models.weights import flattened, set_initial_weights
@@ -22,13 +22,16 @@ class Net(nn.Module):
     """A layer, its initial state and one output unit.
 
     Args:
-        layer: as `nn.LSTM` with `batch_first`, or, with no initial state, any module from (N, T, 1) to (N, T, features).
+        layer: as `nn.LSTM` with `batch_first`, or, with no initial state, any module from (N, T, 1) to (N, T,
+            features).
         features: of the layer's output.
         initial_state: of the layer; None if that is its own affair.
         output_activation: `sigmoid` or `identity`, of the output unit.
     """
 
-    def __init__(self, layer: nn.Module, features: int, initial_state: InitialState | None, output_activation: str) -> None:
+    def __init__(
+        self, layer: nn.Module, features: int, initial_state: InitialState | None, output_activation: str
+    ) -> None:
         super().__init__()
         self.layer, self.initial_state, self.output_activation = layer, initial_state, output_activation
         self.output = nn.Linear(features, 1, dtype=torch.float64)

@@ -27,11 +27,12 @@ class PeepholeLSTM(nn.Module):
         h_t &= o_t \odot \phi(c_t)
 
     With zero peepholes this is `torch.nn.LSTM`, number for number. Shapes, the order (i, f, g, o) of the gates and the
-    meaning of `batch_first` are those of `torch.nn.LSTM`; there is one bias, where that has two that are only ever added.
+    meaning of `batch_first` are those of `torch.nn.LSTM`; there is one bias, where that has two that are only ever
+    added.
 
-    On the CPU, in float32 and float64, it runs natively (`native_recurrence`), under autocast in float32; elsewhere as a loop of
-    tensor operations (`recurrence`). Both have derivatives of any order; the second ones go through the loop. The transforms of
-    `torch.func` go through it too.
+    On the CPU, in float32 and float64, it runs natively (`native_recurrence`), under autocast in float32; elsewhere as
+    a loop of tensor operations (`recurrence`). Both have derivatives of any order; the second ones go through the loop.
+    The transforms of `torch.func` go through it too.
 
     In place of `torch.nn.LSTM(8, 32, batch_first=True)`, with x of shape (N, T, 8)::
 
@@ -44,8 +45,8 @@ class PeepholeLSTM(nn.Module):
         both = torch.cat([lstm(x)[0], back(x.flip(1))[0].flip(1)], dim=-1)
         deep = second(both)[0]
 
-    Sequences of several `lengths`, filled up to T with anything finite: what comes after the end of a sequence does not change
-    what comes before, so that it only has to be left out of the loss (`target` has the shape of `output`)::
+    Sequences of several `lengths`, filled up to T with anything finite: what comes after the end of a sequence does not
+    change what comes before, so that it only has to be left out of the loss (`target` has the shape of `output`)::
 
         mask = torch.arange(x.size(1)) < lengths.unsqueeze(1)
         loss = (output - target).square()[mask].mean()
@@ -58,14 +59,16 @@ class PeepholeLSTM(nn.Module):
         batch_first: tensors are (batch, time, features) rather than (time, batch, features).
         peepholes: whether the gates see the cell state.
         activation: phi, of the cell input and of the cell output: `tanh`, or `identity` as in the paper.
-        gate_bias: initial biases by gate (`input`, `forget`, `output`); gates that are not named are drawn like the weights.
-        truncated: cut the gradient as the paper does (PAPER.md 2): no error flows from a gate's or the cell's net input into
-            h_{t-1}, nor through a peephole, so that errors travel back in time inside the cells only. Into the initial state it
-            flows from the first step's net inputs (PAPER.md 2, "Learned initial state").
-        initial_state: the state before the first step where none is given: a name of `initial_state.NAMES`, such as `learned`, or
-            a module that makes (h, c) of the shapes of `hx` from (batch size or None, context), such as `initial_state.Contextual`.
-        replicas: R independent layers side by side, each with weights and an initial state of its own; every parameter, input,
-            output and state then has a leading axis of R.
+        gate_bias: initial biases by gate (`input`, `forget`, `output`); gates that are not named are drawn like the
+            weights.
+        truncated: cut the gradient as the paper does (PAPER.md 2): no error flows from a gate's or the cell's net input
+            into h_{t-1}, nor through a peephole, so that errors travel back in time inside the cells only. Into the
+            initial state it flows from the first step's net inputs (PAPER.md 2, "Learned initial state").
+        initial_state: the state before the first step where none is given: a name of `initial_state.NAMES`, such as
+            `learned`, or a module that makes (h, c) of the shapes of `hx` from (batch size or None, context), such as
+            `initial_state.Contextual`.
+        replicas: R independent layers side by side, each with weights and an initial state of its own; every parameter,
+            input, output and state then has a leading axis of R.
         device: of the parameters.
         dtype: of the parameters.
 
@@ -153,25 +156,33 @@ class PeepholeLSTM(nn.Module):
 
         Args:
             input: (T, N, input_size), (N, T, input_size) with `batch_first`, or (T, input_size) without a batch.
-            hx: the initial (h, c), each (1, N, hidden_size), or (1, hidden_size) without a batch; by default the layer's own
-                initial state.
+            hx: the initial (h, c), each (1, N, hidden_size), or (1, hidden_size) without a batch; by default the
+                layer's own initial state.
             context: for an initial state that depends on one.
 
         Returns:
-            The outputs, shaped like the input with hidden_size features, and the last (h, c), shaped like `hx`. With `replicas`
-            all of these have a leading axis of R.
+            The outputs, shaped like the input with hidden_size features, and the last (h, c), shaped like `hx`. With
+            `replicas` all of these have a leading axis of R.
 
         Raises:
             ValueError: an input or initial state of another shape, dtype or device than the layer's.
         """
         axis = self._replica_axis
         batched = input.dim() == len(axis) + 3
-        if input.dim() - len(axis) not in (2, 3) or input.shape[: len(axis)] != axis or input.size(-1) != self.input_size:
+        if (
+            input.dim() - len(axis) not in (2, 3)
+            or input.shape[: len(axis)] != axis
+            or input.size(-1) != self.input_size
+        ):
             layout = "batch, time" if self.batch_first else "time, batch"
             with_batch, without = (", ".join(map(str, (*axis, some, self.input_size))) for some in (layout, "time"))
-            raise ValueError(f"input of shape {tuple(input.shape)}: expected ({with_batch}), or ({without}) without a batch")
+            raise ValueError(
+                f"input of shape {tuple(input.shape)}: expected ({with_batch}), or ({without}) without a batch"
+            )
         batch_first = self.batch_first and batched
-        x = input if batched else input.unsqueeze(-2)  # (..., T, N, input_size) or, with batch_first, (..., N, T, input_size)
+        x = (
+            input if batched else input.unsqueeze(-2)
+        )  # (..., T, N, input_size) or, with batch_first, (..., N, T, input_size)
         batch = (x.size(-3 if batch_first else -2),) if batched else ()
         if hx is None:
             hx = self.initial_state(*batch or (None,), context)
@@ -195,7 +206,9 @@ class PeepholeLSTM(nn.Module):
         """Raise ValueError for a tensor that is not on the layer's device or not of its dtype; under autocast others will do."""
         weight = self.weight_hh
         if tensor.device != weight.device:
-            raise ValueError(f"{name} is on {tensor.device}, the layer on {weight.device}: move one, as with {name}.to(...)")
+            raise ValueError(
+                f"{name} is on {tensor.device}, the layer on {weight.device}: move one, as with {name}.to(...)"
+            )
         if tensor.dtype != weight.dtype:
             will_do = tensor.is_floating_point() and torch.float64 not in (tensor.dtype, weight.dtype)
             if not (will_do and torch.is_autocast_enabled(tensor.device.type)):
@@ -207,4 +220,6 @@ class PeepholeLSTM(nn.Module):
         text = f"{self.input_size}, {self.hidden_size}, activation={self.activation}"
         text += f", peepholes={self.weight_peephole is not None}"
         text += "" if self.replicas is None else f", replicas={self.replicas}"
-        return text + (", truncated=True" if self.truncated else "") + (", batch_first=True" if self.batch_first else "")
+        return (
+            text + (", truncated=True" if self.truncated else "") + (", batch_first=True" if self.batch_first else "")
+        )

@@ -13,8 +13,9 @@ from timing_tasks.models.nets import Net, squash
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.models.recurrence import Weights
 
-# The rows of a stack and of what it runs are a multiple of it: torch rounds the last few numbers of a tensor, those that fill no
-# vector of the processor, otherwise than the rest, and so a net's digits would depend on how many nets are beside it.
+# The rows of a stack and of what it runs are a multiple of it: torch rounds the last few numbers of a tensor, those
+# that fill no vector of the processor, otherwise than the rest, and so a net's digits would depend on how many nets are
+# beside it.
 ROWS = 16
 
 Parameters = Mapping[str, Tensor]  # by the name that a net gives them, (rows, ...) each
@@ -70,7 +71,9 @@ class Stack:
             for parameter in self.learned
         ]
 
-    def put_optimizer_state(self, states: Sequence[Sequence[Mapping[str, object]]], optimizer: torch.optim.Optimizer) -> None:
+    def put_optimizer_state(
+        self, states: Sequence[Sequence[Mapping[str, object]]], optimizer: torch.optim.Optimizer
+    ) -> None:
         """The inverse of `optimizer_state`, of all nets; nothing for nets without one."""
         for parameter, column in zip(self.learned, zip(*states, strict=True), strict=False):
             optimizer.state[parameter] = {
@@ -134,7 +137,9 @@ class Single:
         """See `Stack`."""
         return [dict(optimizer.state[parameter]) for parameter in self.learned]
 
-    def put_optimizer_state(self, states: Sequence[Sequence[Mapping[str, object]]], optimizer: torch.optim.Optimizer) -> None:
+    def put_optimizer_state(
+        self, states: Sequence[Sequence[Mapping[str, object]]], optimizer: torch.optim.Optimizer
+    ) -> None:
         """See `Stack`."""
         for parameter, state in zip(self.learned, states[0], strict=False):
             optimizer.state[parameter] = dict(state)
@@ -165,7 +170,9 @@ def joined(stacks: Sequence[Stack]) -> tuple[Parameters, dict[int, int]]:
     return {
         name: torch.cat(
             [
-                stack.parameters[name] if name in stack.parameters else torch.zeros(count, *shapes[name], dtype=torch.float64)
+                stack.parameters[name]
+                if name in stack.parameters
+                else torch.zeros(count, *shapes[name], dtype=torch.float64)
                 for stack, count in zip(stacks, counts, strict=True)
             ]
         )
@@ -173,7 +180,9 @@ def joined(stacks: Sequence[Stack]) -> tuple[Parameters, dict[int, int]]:
     }, rows
 
 
-def side_by_side(net: Net, parameters: Parameters, rows: Sequence[int], x: Tensor, noise: Tensor | None = None) -> Tensor:
+def side_by_side(
+    net: Net, parameters: Parameters, rows: Sequence[int], x: Tensor, noise: Tensor | None = None
+) -> Tensor:
     """The outputs of several nets, each for inputs of its own; no net sees anything of another.
 
     Args:
@@ -208,7 +217,9 @@ def side_by_side(net: Net, parameters: Parameters, rows: Sequence[int], x: Tenso
 def _cells(net: Net, own: Parameters, x: Tensor, h: Tensor, c: Tensor) -> Tensor:
     """What the layers of the nets give, (R, N, T, H); h and c (R, 1, N, H)."""
     if isinstance(layer := net.layer, PeepholeLSTM):
-        weights = Weights(own["layer.weight_ih"], own["layer.weight_hh"], own["layer.bias"], own.get("layer.weight_peephole"))
+        weights = Weights(
+            own["layer.weight_ih"], own["layer.weight_hh"], own["layer.bias"], own.get("layer.weight_peephole")
+        )
         activation, truncated = layer.activation, layer.truncated
     else:
         bias = own["layer.bias_ih_l0"] + own["layer.bias_hh_l0"]

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from timing_tasks.models.initial_state import Learned, Zero
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
-from timing_tasks.tasks.philox import uniform
+from timing_tasks.philox import uniform
 from timing_tasks.tasks.streams import Purpose
 
-# The weights of a net as one vector, in the order of the engines (`native/population.hpp`): into the input gate, the forget
-# gate and the cell (from x, from y, bias, peephole), the initial state, into the output gate, into the output unit.
+# The weights of a net as one vector, in the order of the engines (`native/population.hpp`): into the input gate, the
+# forget gate and the cell (from x, from y, bias, peephole), the initial state, into the output gate, into the output
+# unit.
 WEIGHT_NAMES = (
     *("w_ix", "w_ih", "b_i", "p_i"),
     *("w_fx", "w_fh", "b_f", "p_f"),
@@ -32,8 +33,9 @@ def initial_weights(
 ) -> np.ndarray:
     """The weights of nets before training, in the order of WEIGHT_NAMES, float64, shape [..., 19]; [19] for a single net.
 
-    The biases of the gates are as given, the initial state is 0, and so are peepholes that are absent; every other weight is
-    uniform in [-0.1, 0.1] and a function of (seed, replica) alone (PAPER.md 1): nets with and without peepholes share the rest.
+    The biases of the gates are as given, the initial state is 0, and so are peepholes that are absent; every other
+    weight is uniform in [-0.1, 0.1] and a function of (seed, replica) alone (PAPER.md 1): nets with and without
+    peepholes share the rest.
 
     Args:
         seed: of the run; a number, or an array of int64, shape [...].
@@ -123,7 +125,9 @@ class TimingNetwork(nn.Module):
             for row, name in enumerate(PEEPHOLES):
                 entries[name] = data(lstm.weight_peephole)[row, 0]
         if not isinstance(lstm.initial_state, (Zero, Learned)):
-            raise ValueError(f"a net with the initial state {type(lstm.initial_state).__name__} is no vector of WEIGHT_NAMES")
+            raise ValueError(
+                f"a net with the initial state {type(lstm.initial_state).__name__} is no vector of WEIGHT_NAMES"
+            )
         if isinstance(lstm.initial_state, Learned):
             for name, state in zip(("y_0", "s_0"), lstm.initial_state.state, strict=True):
                 entries[name] = data(state)[0, 0]

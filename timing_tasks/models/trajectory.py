@@ -35,7 +35,10 @@ class Trajectory:
 
 
 def trajectory(
-    weights: Sequence[float] | np.ndarray, inputs: np.ndarray, output_activation: str = "sigmoid", has_forget_gate: bool = True
+    weights: Sequence[float] | np.ndarray,
+    inputs: np.ndarray,
+    output_activation: str = "sigmoid",
+    has_forget_gate: bool = True,
 ) -> Trajectory:
     """Run a net with frozen weights along a stream.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from timing_tasks.models.initial_state import InitialState
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.models.timing_network import WEIGHT_NAMES
-from timing_tasks.tasks.philox import uniform
+from timing_tasks.philox import uniform
 from timing_tasks.tasks.streams import Purpose
 
 _ALWAYS_OPEN = 1000.0  # sigma is 1 there in float64 and its derivative 0: f = 1, and nothing is learned of it
@@ -19,7 +19,12 @@ _ALWAYS_OPEN = 1000.0  # sigma is 1 there in float64 and its derivative 0: f = 1
 
 @torch.no_grad()
 def set_initial_weights(
-    layer: PeepholeLSTM, output: nn.Linear, seed: int, replica: int, gate_biases: Sequence[float], forget_gate: bool = True
+    layer: PeepholeLSTM,
+    output: nn.Linear,
+    seed: int,
+    replica: int,
+    gate_biases: Sequence[float],
+    forget_gate: bool = True,
 ) -> None:
     """Set the weights of a net before training; the rule and, for one cell, the numbers are those of `initial_weights`.
 

@@ -8,7 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from timing_tasks.tasks.philox import check_key, philox4x32
+from timing_tasks.philox import check_key, philox4x32
 from timing_tasks.tasks.task import Task
 
 
@@ -43,13 +43,19 @@ Numbers = int | np.ndarray
 
 
 def offsets(
-    task: Task, seed: Numbers, replica: Numbers, purpose: Purpose, number: Numbers, test: Numbers = 0, periods: int | None = None
+    task: Task,
+    seed: Numbers,
+    replica: Numbers,
+    purpose: Purpose,
+    number: Numbers,
+    test: Numbers = 0,
+    periods: int | None = None,
 ) -> np.ndarray:
     """I(n) of the first `periods` periods of a stream (all of them by default), int64, shape [periods].
 
-    See `stream` for the arguments; with int64 arrays of one shape, those of as many streams, [..., periods]. A word w of Philox
-    picks the offset number floor(w K / 2^32) of K: uniform to within K / 2^32. Four consecutive words of a stream share a block;
-    where a stream has a single period, four streams do.
+    See `stream` for the arguments; with int64 arrays of one shape, those of as many streams, [..., periods]. A word w
+    of Philox picks the offset number floor(w K / 2^32) of K: uniform to within K / 2^32. Four consecutive words of a
+    stream share a block; where a stream has a single period, four streams do.
     """
     check_key(seed, replica)
     if periods is None:
@@ -62,7 +68,9 @@ def offsets(
     if not task.is_random:
         return np.broadcast_to(choices, shape)
     draw, stream_word = (number, 0) if task.name == "nmsd" else (np.arange(periods), number)
-    draw, stream_word, test, seed, replica, _ = np.broadcast_arrays(draw, stream_word, test, seed, replica, np.empty(shape))
+    draw, stream_word, test, seed, replica, _ = np.broadcast_arrays(
+        draw, stream_word, test, seed, replica, np.empty(shape)
+    )
     words = philox4x32((draw // 4, stream_word, test, np.full(shape, int(purpose))), (seed, replica))
     word = np.choose(draw % 4, words)
     drawn: np.ndarray = choices[(word * len(choices)) >> 32]

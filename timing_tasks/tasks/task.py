@@ -25,8 +25,8 @@ class Task:
     """A task with its parameters.
 
     Attributes:
-        name: `nmsd` (measure one spike delay), `msd` (measure spike delays, continually), `gts` (generate timed spikes) or
-            `pfg` (generate a periodic function).
+        name: `nmsd` (measure one spike delay), `msd` (measure spike delays, continually), `gts` (generate timed spikes)
+            or `pfg` (generate a periodic function).
         min_interval: F, in steps: the minimum interval between spikes; for `pfg` the period.
         offsets: the set from which I(n), in steps, is drawn; empty for `pfg`.
         waveform: `cos`, `tri` or `rect` for `pfg`, empty for the others.
@@ -68,7 +68,11 @@ class Task:
                 raise ConfigurationError("task.offsets", list(offsets), allowed)
             if self.waveform:
                 raise ConfigurationError("task.waveform", self.waveform, f"none for the task {self.name}")
-        if isinstance(self.tolerance, bool) or not isinstance(self.tolerance, (int, float)) or not 0 < self.tolerance < math.inf:
+        if (
+            isinstance(self.tolerance, bool)
+            or not isinstance(self.tolerance, (int, float))
+            or not 0 < self.tolerance < math.inf
+        ):
             raise ConfigurationError("task.tolerance", self.tolerance, "a number above 0")
         allowed_readings = {
             "first_spike_later": (0,) if self.name == "pfg" else (0, 1),
@@ -77,7 +81,9 @@ class Task:
         }
         for key, options in allowed_readings.items():
             if getattr(self, key) not in options:
-                raise ConfigurationError(f"task.{key}", getattr(self, key), f"{' or '.join(map(str, options))} for {self.name}")
+                raise ConfigurationError(
+                    f"task.{key}", getattr(self, key), f"{' or '.join(map(str, options))} for {self.name}"
+                )
 
     @property
     def readings(self) -> str:

@@ -1,0 +1,1 @@
+"""How it is started: configs, overrides, one-line errors, interrupts."""

@@ -1,0 +1,103 @@
+"""The variants of net and recipe that an entry of a config lists: from values to checked objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from timing_tasks.conditions.condition import INITIAL_STATES
+from timing_tasks.conditions.model import MODELS, PEEPHOLE_LSTM, Model
+from timing_tasks.conditions.recipe import BPTT, ONLINE, RECIPES, Recipe
+from timing_tasks.errors import ConfigurationError
+from timing_tasks.tasks import TASKS, Task
+
+
+def names(key: str, value: Any, known: tuple[str, ...]) -> list[str]:
+    """The names of a group's option, or those that an entry lists.
+
+    Raises:
+        ConfigurationError: a name that there is not, or none.
+    """
+    found = value["name"] if isinstance(value, Mapping) else value
+    found = found if isinstance(found, list) else [found]
+    for name in found or [None]:
+        if name not in known:
+            raise ConfigurationError(key, name, f"one of {', '.join(known)}")
+    return found
+
+
+def initial_states(value: Any) -> list[str]:
+    """See `names`."""
+    return names("initial_state", value, INITIAL_STATES)
+
+
+def switch(key: str, value: Any) -> list[bool]:
+    """True, false, or a list of both."""
+    values = value if isinstance(value, list) else [value]
+    if not values or any(not isinstance(v, bool) for v in values) or len(set(values)) < len(values):
+        raise ConfigurationError(key, value, "true, false or [true,false]")
+    return values
+
+
+def by_task(value: Any, key: str, task: Task) -> Any:
+    """A value, or the task's own where it is given by task."""
+    if not isinstance(value, dict):
+        return value
+    if task.name not in value:
+        raise ConfigurationError(key, value, f"a number, or one for each task; {task.name} is missing")
+    return value[task.name]
+
+
+def recipes(value: Any, group: Mapping[str, Any], task: Task) -> list[Recipe]:
+    """The recipes of an entry, or of the group's option where it has none, as they apply to a task.
+
+    Args:
+        value: names, or the group's option.
+        group: the group's option, with what all recipes are made of.
+        task: of the entry.
+    """
+    return [ONLINE if name == ONLINE.name else _bptt(group, task) for name in names("recipe", value, RECIPES)]
+
+
+def _bptt(group: Mapping[str, Any], task: Task) -> BPTT:
+    if "optimizer" not in group:
+        raise ConfigurationError("recipe", group["name"], "bptt, or a group that has it, for an entry that names bptt")
+    scheduler, changes = group["scheduler"], group.get("changes")
+    return BPTT(
+        name=f"bptt({changes})" if changes else "bptt",
+        streams=by_task(group["streams"], "recipe.streams", task),
+        periods=by_task(group["periods"], "recipe.periods", task),
+        optimizer=_of_task(group["optimizer"], "recipe.optimizer", task),
+        scheduler=scheduler,
+        clip=by_task(group["clip"], "recipe.clip", task),
+        truncated=group["truncated"],
+    )
+
+
+def _of_task(values: Any, key: str, task: Task) -> Any:
+    """An optimiser's arguments, with the task's own numbers."""
+    if not isinstance(values, dict):
+        return values
+    return {
+        name: by_task(value, f"{key}.{name}", task) if isinstance(value, dict) and set(value) <= set(TASKS) else value
+        for name, value in values.items()
+    }
+
+
+def models(value: Any, group: Mapping[str, Any]) -> list[Model]:
+    """The models of an entry, or of the group's option where it has none; `hidden_size` can be one number for each."""
+    sizes = group.get("hidden_size", 0)
+    found = []
+    for name in names("model", value, MODELS):
+        if name == "custom":
+            found.append(Model(name, 0, group.get("target", ""), group.get("arguments", {})))
+        elif isinstance(sizes, dict) and name not in sizes:
+            raise ConfigurationError("model.hidden_size", sizes, f"a number, or one for each model; {name} is missing")
+        else:
+            found.append(Model(name, sizes[name] if isinstance(sizes, dict) else sizes))
+    return found
+
+
+def can_train(recipe: Recipe, model: Model) -> bool:
+    """Whether the recipe knows how to train the model: the online recipe knows the paper's net alone."""
+    return isinstance(recipe, BPTT) or model == PEEPHOLE_LSTM

@@ -1,0 +1,209 @@
+"""Conditions and the protocol: everything that decides which rows a run gives."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any
+
+from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
+from timing_tasks.conditions.recipe import BPTT, ONLINE, Recipe
+from timing_tasks.errors import ConfigurationError, check_number, check_whole
+from timing_tasks.tasks.task import INPUTS_SHOWN, Task
+
+INITIAL_STATES = ("zero", "learned", "learned_cell_state", "learned_cell_output", "noisy")
+OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
+UPDATES = ("step", "stream")
+CONDITION_COLUMNS = (
+    *("task", "interval", "offsets", "waveform", "peepholes", "initial_state", "recipe", "protocol"),
+    *("forget_gate", "output_activation", "tolerance", "model", "readings"),
+)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One reading of the paper, as it applies to one task.
+
+    Attributes:
+        name: of the protocol, with what has been changed of it.
+        learning_rate: alpha.
+        momentum: eta.
+        input_gate_bias: the initial b_i.
+        forget_gate_bias: the initial b_f.
+        output_gate_bias: the initial b_o.
+        error_factor: E(t) = error_factor (d(t) - z(t))^2.
+        update: the weights change at every `step` of a training stream, or once, at the end of the `stream`.
+        update_without_target: whether momentum goes on moving the weights at steps that have no target.
+        update_when_wrong: whether the wrong prediction that ends a stream is learned from.
+        momentum_carried_over: whether the momentum of a training stream's end acts in the next one.
+        training_between_tests: where a solution takes several test streams in a row, whether a training stream stands
+            between each two of them; otherwise the weights stay until a test fails.
+        first_spike_later: how many steps the first period is longer than F + I(0); 1 if steps are numbered from 0.
+        first_phase: a periodic function begins with f(first_phase).
+        gts_input: whether the net sees I(n) `throughout` period n, or in its `first_step` alone.
+    """
+
+    name: str
+    learning_rate: float
+    momentum: float
+    input_gate_bias: float
+    forget_gate_bias: float
+    output_gate_bias: float
+    error_factor: float = 0.5
+    update: str = "step"
+    update_without_target: bool = True
+    update_when_wrong: bool = True
+    momentum_carried_over: bool = True
+    training_between_tests: bool = False
+    first_spike_later: int = 0
+    first_phase: int = 0
+    gts_input: str = "throughout"
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for the first value that cannot be."""
+        check_number("protocol.learning_rate", self.learning_rate, "a number above 0", lambda v: v > 0)
+        check_number(
+            "protocol.momentum", self.momentum, "a number from 0 up to, but not including, 1", lambda v: 0 <= v < 1
+        )
+        for gate in ("input", "forget", "output"):
+            check_number(f"protocol.{gate}_gate_bias", getattr(self, f"{gate}_gate_bias"), "a number", lambda v: True)
+        check_number("protocol.error_factor", self.error_factor, "a number above 0", lambda v: v > 0)
+        for key, options in (("update", UPDATES), ("gts_input", INPUTS_SHOWN)):
+            if getattr(self, key) not in options:
+                raise ConfigurationError(f"protocol.{key}", getattr(self, key), " or ".join(options))
+        for key in ("update_without_target", "update_when_wrong", "momentum_carried_over", "training_between_tests"):
+            if not isinstance(getattr(self, key), bool):
+                raise ConfigurationError(f"protocol.{key}", getattr(self, key), "true or false")
+        for key in ("first_spike_later", "first_phase"):
+            check_whole(f"protocol.{key}", getattr(self, key), 0, 1)
+
+    @property
+    def gate_biases(self) -> tuple[float, float, float]:
+        """The initial b_i, b_f, b_o."""
+        return self.input_gate_bias, self.forget_gate_bias, self.output_gate_bias
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a net is given up. Both limits are looked at after a failed test.
+
+    Attributes:
+        training_streams: training streams, at most 2^31.
+        net_steps: training and test steps together.
+    """
+
+    training_streams: int
+    net_steps: int
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for the first value that cannot be."""
+        for key, most in (("training_streams", 2**31), ("net_steps", 2**62)):
+            check_whole(f"budget.{key}", getattr(self, key), 1, most)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a row of a table reports: a task, a net and a way of learning.
+
+    Attributes:
+        task: the task.
+        peepholes: whether the net has them.
+        forget_gate: whether the net has one; without, f = 1.
+        output_activation: `sigmoid` or `identity`.
+        initial_state: `zero`; `learned`, both s(0) and y(0); `learned_cell_state` or `learned_cell_output`, one of
+            them, the other zero; `noisy`, both learned and with noise added in training, none in a test.
+        recipe: how it learns.
+        protocol: the reading of the paper.
+        budget: when a net is given up.
+        initial_noise: the standard deviation of the noise of `noisy`, which is uniform; 0 for the others.
+        model: the net; the online recipe knows the paper's alone.
+    """
+
+    task: Task
+    protocol: Protocol
+    budget: Budget
+    peepholes: bool = True
+    forget_gate: bool = True
+    output_activation: str = "sigmoid"
+    initial_state: str = "zero"
+    recipe: Recipe = ONLINE
+    initial_noise: float = 0.0
+    model: Model = PEEPHOLE_LSTM
+    frozen_weights: bool = field(
+        default=False, repr=False
+    )  # sum up gradients, for tests and studies; never from a config
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for the first value that cannot be."""
+        for key, value, allowed in (
+            ("output_activation", self.output_activation, OUTPUT_ACTIVATIONS),
+            ("initial_state", self.initial_state, INITIAL_STATES),
+        ):
+            if value not in allowed:
+                raise ConfigurationError(key, value, " or ".join(allowed))
+        is_noisy = self.initial_state == "noisy"
+        allowed_noise = "above 0 for noisy" if is_noisy else "0 unless the initial state is noisy"
+        check_number("initial_state.noise", self.initial_noise, allowed_noise, lambda v: v > 0 if is_noisy else v == 0)
+        for key in ("peepholes", "forget_gate"):
+            if not isinstance(getattr(self, key), bool):
+                raise ConfigurationError(key, getattr(self, key), "true or false")
+        if not isinstance(self.recipe, BPTT) and self.model != PEEPHOLE_LSTM:
+            raise ConfigurationError(
+                "model", str(self.model), f"{PEEPHOLE_LSTM}, the paper's net, for the online recipe"
+            )
+        if self.model.name != "peephole_lstm" and (self.peepholes or not self.forget_gate):
+            raise ConfigurationError(
+                "peepholes", self.peepholes, f"false, and forget_gate=true, for the model {self.model}"
+            )
+        if self.initial_state not in self.model.initial_states:
+            possible = " or ".join(self.model.initial_states)
+            raise ConfigurationError("initial_state", self.initial_state, f"{possible} for the model {self.model}")
+        if isinstance(self.recipe, BPTT) and self.recipe.truncated and not self.model.has_cells:
+            raise ConfigurationError("recipe.truncated", True, f"false for the model {self.model}, which has no cells")
+
+    @functools.cached_property
+    def columns(self) -> dict[str, str]:
+        """What a row of results says of the condition, by column."""
+        return {
+            "task": self.task.name,
+            "interval": str(self.task.min_interval),
+            "offsets": " ".join(map(str, self.task.offsets)),
+            "waveform": self.task.waveform,
+            "peepholes": str(self.peepholes).lower(),
+            "initial_state": self.initial_state + (f" {self.initial_noise}" if self.initial_noise else ""),
+            "recipe": self.recipe.name,
+            "protocol": self.protocol.name,
+            "forget_gate": str(self.forget_gate).lower(),
+            "output_activation": self.output_activation,
+            "tolerance": repr(float(self.task.tolerance)),
+            "model": str(self.model),
+            "readings": self.task.readings,
+        }
+
+    def __str__(self) -> str:
+        """Short, for messages and TensorBoard."""
+        net = ("peephole LSTM" if self.peepholes else "LSTM") if self.model == PEEPHOLE_LSTM else str(self.model)
+        recipe = "" if self.recipe == ONLINE else f", {self.recipe.name}"
+        state = "" if self.initial_state == "zero" else f", {self.columns['initial_state'].replace('_', ' ')}"
+        return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state + recipe
+
+
+def describe(conditions: Sequence[Condition]) -> dict[str, object]:
+    """Conditions in full, by what their rows say of them. A value that nobody has changed is what the version's code says it is."""
+    return {condition_name(c.columns): _chosen(c) for c in conditions}
+
+
+def _chosen(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
+    mine = {one.name: getattr(value, one.name) for one in fields(value)}
+    for one in fields(value):
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        if mine[one.name] == default:
+            del mine[one.name]
+    return {name: _chosen(held) if is_dataclass(held) else held for name, held in mine.items()}
+
+
+def condition_name(columns: Mapping[str, str]) -> str:
+    """A condition in one text, as `run.json` has it, from the values of CONDITION_COLUMNS."""
+    return " ".join(f"{name}={columns[name]}" for name in CONDITION_COLUMNS if columns[name])

@@ -1,0 +1,1 @@
+"""What is run: from conditions to rows, whatever interrupts it in between."""

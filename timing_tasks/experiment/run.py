@@ -1,0 +1,236 @@
+"""A run from start to end: conditions in, rows out, whatever interrupts it in between."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import timing_tasks
+from timing_tasks.conditions.condition import CONDITION_COLUMNS
+from timing_tasks.conditions.recipe import BPTT, Recipe
+from timing_tasks.errors import ResultsError
+from timing_tasks.experiment.experiment import Experiment
+from timing_tasks.experiment.started import started
+from timing_tasks.results.folder import ResultsFolder
+from timing_tasks.results.row import Row
+
+if TYPE_CHECKING:
+    from timing_tasks.learning.population import PopulationModule
+
+
+def run(
+    experiment: Experiment,
+    announce: Callable[[str], None] = lambda text: None,
+) -> list[Row]:
+    """Train every replica that has no row yet, and return all rows that there are of the conditions, one after the other.
+
+    Of the processes that torchrun or SLURM has started for one run, rank 0 alone looks at the folder and has rows; the
+    others train what it says and return none.
+
+    Args:
+        experiment: what to run.
+        announce: told, before training starts, where everything is written to.
+
+    Raises:
+        ResultsError: the output folder cannot be used.
+        StoppedError, KeyboardInterrupt: the user has stopped the run; repeated, it goes on from there.
+    """
+    folder, rank = _folder(experiment), _rank(experiment)
+    if rank is not None and rank > 0:
+        _train(experiment, folder, [], [])
+        return []
+    keys = _keys(experiment)
+    everything = folder.complete(keys)
+    if everything is None:
+        everything = _run_missing(experiment, folder, keys, announce)
+    else:
+        announce(f"rows: {folder.rows_path}")
+        if rank is not None:
+            _train(experiment, folder, [], [])  # the other processes are waiting
+    place = {
+        tuple(condition.columns[name] for name in CONDITION_COLUMNS): c
+        for c, condition in enumerate(experiment.conditions)
+    }
+    mine = [row for row in everything if row.condition in place]
+    mine.sort(key=lambda row: (place[row.condition], row.order))
+    return mine
+
+
+def is_complete(experiment: Experiment) -> bool:
+    """Whether all rows are there, so that `run` would train nothing."""
+    return _folder(experiment).complete(_keys(experiment)) is not None
+
+
+def _folder(experiment: Experiment) -> ResultsFolder:
+    return ResultsFolder(experiment.output, experiment.identity, experiment.described_conditions)
+
+
+def _rank(experiment: Experiment) -> int | None:
+    """Which of several processes this is, that torchrun or SLURM has started for the run; else None."""
+    who = started()
+    return who.rank if who is not None and experiment.processes > 1 else None
+
+
+def _run_missing(
+    experiment: Experiment,
+    folder: ResultsFolder,
+    keys: dict[tuple[str, ...], tuple[int, int]],
+    announce: Callable[[str], None],
+) -> list[Row]:
+    """Train what has no row, and return all rows of the folder."""
+    with folder.opened() as rows:
+        there = {row.replica_key: row for row in rows}
+        missing = [place for key, place in keys.items() if key not in there]
+        before = [(keys[key][0], row.status) for key, row in there.items() if key in keys]
+        announce(
+            f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else "")
+        )
+        if missing or _rank(experiment) is not None:
+            _train(experiment, folder, missing, before)
+        everything = folder.finish()
+        if absent := len(keys.keys() - {row.replica_key for row in everything}):
+            raise ResultsError(f"{folder.rows_path}: {absent} replicas are missing; repeat the command")
+        return everything
+
+
+def _train(
+    experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, str]]
+) -> None:
+    """Train the replicas at the places `missing`, one recipe after the other.
+
+    `before` has condition and status of those that are finished already.
+    """
+    for recipe in (Recipe, BPTT):
+        places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is recipe]
+        is_asked = any(type(condition.recipe) is recipe for condition in experiment.conditions)
+        if places or (is_asked and _rank(experiment) is not None):
+            _fit(experiment, folder, recipe, places, before)
+
+
+def _fit(
+    experiment: Experiment,
+    folder: ResultsFolder,
+    recipe: type[Recipe],
+    missing: list[tuple[int, int]],
+    before: list[tuple[int, str]],
+) -> None:
+    """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on."""
+    import lightning as L
+    from lightning.pytorch.loggers import TensorBoardLogger
+
+    from timing_tasks.data import TimingDataModule
+    from timing_tasks.experiment import processes
+    from timing_tasks.experiment.callbacks import Checkpoints, PopulationProgress, RowWriter, TensorBoardCurves
+    from timing_tasks.experiment.pictures import TensorBoardPictures
+    from timing_tasks.learning.bptt import BPTTModule
+    from timing_tasks.learning.online.engine import create
+    from timing_tasks.learning.online.module import OnlineModule
+    from timing_tasks.learning.online.population import Population
+
+    name, kind = ("bptt", BPTTModule) if recipe is BPTT else ("online", OnlineModule)
+    checkpoints, exchange = Checkpoints(folder.checkpoints / name, kind.checkpoint_keys), processes.Exchange()
+    with warnings.catch_warnings():
+        processes.quiet()
+        trainer = L.Trainer(
+            **experiment.trainer,
+            strategy=processes.SeparateNets() if experiment.processes > 1 else "auto",
+            plugins=processes.environment(),
+            max_epochs=1,
+            max_steps=-1,
+            logger=TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False),
+            callbacks=[
+                *(
+                    exchange,
+                    RowWriter(folder, row_of),
+                    TensorBoardCurves(experiment, before),
+                    TensorBoardPictures(),
+                    checkpoints,
+                ),
+                PopulationProgress(len(before)),
+            ],
+            enable_checkpointing=True,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            use_distributed_sampler=False,
+            default_root_dir=str(folder.path),
+        )
+        missing, checkpoint = processes.as_rank_0_says(trainer, (missing, checkpoints.latest()))
+        if not missing:
+            return
+        population = Population.of(experiment.conditions, missing, experiment.seed)
+        data = TimingDataModule(population)
+        module: PopulationModule
+        if recipe is BPTT:
+            module = BPTTModule(population, data)
+        else:
+            engine = create(experiment.engine, experiment.threads, sharers=experiment.trainer["devices"])
+            module = OnlineModule(population, engine)
+        try:
+            with processes.fitting(trainer, exchange):
+                trainer.fit(module, data, ckpt_path=checkpoint)
+        except SystemExit:  # Lightning's answer to Ctrl-C
+            raise KeyboardInterrupt from None
+        except OSError as error:  # of TensorBoard
+            raise ResultsError.of(folder.path, error) from None
+
+
+def row_of(module: PopulationModule, index: int) -> Row:
+    """The row of a replica, as the module's state says."""
+    from timing_tasks.learning.online.population import Verdict
+
+    population, state = module.population, module.state
+    verdict = Verdict(int(state.verdict[index]))
+    return Row(
+        **population.condition_of(index).columns,
+        replica=str(int(population.replica[index])),
+        seed=str(int(population.seed[index])),
+        status=verdict.name.lower(),
+        training_streams=str(int(state.training_streams[index])),
+        rmse=repr(state.root_mean_square_error(index)) if verdict == Verdict.SOLVED else "",
+        net_steps=str(int(state.net_steps[index])),
+        engine=module.engine_name,
+        version=timing_tasks.__version__,
+        commit=commit(),
+        test_size=str(int(state.test_size[index])),
+        weights=" ".join(map(repr, module.weights(index).tolist())),
+    )
+
+
+def _keys(experiment: Experiment) -> dict[tuple[str, ...], tuple[int, int]]:
+    """The `Row.replica_key` of every replica of an experiment, in the table's order, and where it is: condition, number."""
+    names = [tuple(condition.columns[name] for name in CONDITION_COLUMNS) for condition in experiment.conditions]
+    return {
+        (*name, str(experiment.seed), str(replica)): (c, replica)
+        for c, name in enumerate(names)
+        for replica in range(experiment.replicas)
+    }
+
+
+@functools.cache
+def commit() -> str:
+    """The commit of the checkout that the code, or the script that runs, comes from; `unknown` without one.
+
+    A `+` says that the code that runs is not that commit's: the checkout has been changed, or another state of it
+    installed.
+    """
+    package = Path(timing_tasks.__file__).resolve().parent
+
+    def git(folder: Path, *arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    for folder in (package, Path(sys.argv[0]).resolve().parent):
+        try:
+            source = Path(git(folder, "rev-parse", "--show-toplevel")) / package.name
+            same = all((source / f.relative_to(package)).read_bytes() == f.read_bytes() for f in package.rglob("*.py"))
+            changed = not same or git(source, "status", "--porcelain", "--", ".")
+            return git(source, "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+        except (OSError, subprocess.CalledProcessError):
+            continue
+    return "unknown"

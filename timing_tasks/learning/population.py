@@ -1,0 +1,115 @@
+"""What the modules of all recipes have in common: a population in training, as callbacks and checkpoints see it."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+
+import timing_tasks
+from timing_tasks.learning.online.population import Population, Verdict
+from timing_tasks.tasks import Stream
+
+
+class Progress(Protocol):
+    """How far replicas are: tensors of one entry a replica. `engine.State` has them, and says what they are."""
+
+    verdict: Tensor
+    training_streams: Tensor
+    training_size: Tensor
+    test_size: Tensor
+    net_steps: Tensor
+
+    def root_mean_square_error(self, row: int) -> float:
+        """Of a solved replica: over the targets of the test streams that solved it."""
+
+
+class PopulationModule(L.LightningModule):
+    """The replicas of a population.
+
+    Args:
+        population: the replicas.
+
+    Attributes:
+        state: of the replicas.
+        seconds: of wall-clock time that each replica has cost so far, float64, [replicas]; what replicas share is
+            divided among them by the net-steps that they take in it.
+        net_steps_per_second: lately, over all replicas.
+        own: the positions of those that this process trains, int64, by default all; set before the fit begins.
+        is_told: whether rank 0 has just heard how far the replicas of all processes are, as it does about every half
+            second.
+        engine: who executes the hot loop, as rows have it.
+        checkpoint_keys: what the module adds to a checkpoint.
+    """
+
+    state: Progress
+    engine_name: str
+    checkpoint_keys: ClassVar[tuple[str, ...]]
+
+    def __init__(self, population: Population) -> None:
+        super().__init__()
+        self.population = population
+        self.seconds = torch.zeros(len(population), dtype=torch.float64)
+        self.net_steps_per_second = 0.0
+        self.own = np.arange(len(population))
+        self.is_told = True
+        self._known_names: list[str] = []
+
+    def configure_model(self) -> None:
+        """Have memory of its own: what one process gives to those that it starts is otherwise the same memory in all."""
+        self.state, self.seconds = copy.deepcopy((self.state, self.seconds))
+
+    def on_fit_start(self) -> None:
+        """Nothing to do if a checkpoint holds only finished replicas."""
+        self.trainer.should_stop = self.is_finished
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no replica is running."""
+        return not bool((self.state.verdict == Verdict.RUNNING).any())
+
+    def running(self) -> Sequence[int]:
+        """The positions of the running replicas that this process trains."""
+        running: list[int] = self.own[self.state.verdict.numpy()[self.own] == Verdict.RUNNING].tolist()
+        return running
+
+    def part(self, rows: Sequence[int]) -> Any:
+        """All that changes of some replicas, for another process's `put_part`: what can be pickled."""
+        raise NotImplementedError
+
+    def put_part(self, rows: Sequence[int], part: Any) -> None:
+        """Take what another process has made of its replicas."""
+        raise NotImplementedError
+
+    def finished(self) -> Sequence[int]:
+        """The positions of the finished replicas."""
+        return np.flatnonzero(self.state.verdict.numpy() != Verdict.RUNNING).tolist()
+
+    def weights(self, index: int) -> np.ndarray:
+        """All weights of the replica at an index, float64, one after the other."""
+        raise NotImplementedError
+
+    def outputs(self, index: int, stream: Stream) -> np.ndarray:
+        """What the net of the replica at an index puts out along a stream, z(t), shape [T]."""
+        raise NotImplementedError
+
+    def names(self) -> list[str]:
+        """What distinguishes a replica from all others: another version or engine would go on with other digits."""
+        if not self._known_names:
+            people, made_by = self.population, f"{timing_tasks.__version__} {self.engine_name}"
+            conditions = [hashlib.sha256(f"{made_by} {c!r}".encode()).hexdigest()[:32] for c in people.conditions]
+            numbers = zip(people.condition.tolist(), people.seed.tolist(), people.replica.tolist(), strict=True)
+            self._known_names = [f"{conditions[c]} {seed} {replica}" for c, seed, replica in numbers]
+        return self._known_names
+
+    def known(self, checkpoint: dict[str, Any]) -> tuple[list[int], list[int], list[int]]:
+        """Which replicas of this population a checkpoint knows, at which of its places, and the places of its others."""
+        places = {name: place for place, name in enumerate(checkpoint["replicas"])}
+        pairs = [(row, places.pop(name)) for row, name in enumerate(self.names()) if name in places]
+        return [row for row, _ in pairs], [place for _, place in pairs], list(places.values())

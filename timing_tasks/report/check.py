@@ -1,0 +1,116 @@
+"""Committed rows, run again: the same seed has to give the same row, digit for digit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import timing_tasks
+from timing_tasks.conditions.condition import Budget, Condition, Protocol
+from timing_tasks.errors import ResultsError
+from timing_tasks.experiment.run import row_of
+from timing_tasks.learning.online.engine import Engine
+from timing_tasks.learning.online.module import OnlineModule
+from timing_tasks.learning.online.population import Population
+from timing_tasks.results.row import COLUMNS, Row, read_rows
+from timing_tasks.tasks import Task
+
+_CHUNK = 200_000  # net-steps of each net between two looks at how far they are
+_ELSEWHERE = ("commit",)  # may differ: another commit of the same version gives the same rows
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A row of a results folder, and its condition in full."""
+
+    folder: str
+    row: Row
+    condition: Condition
+
+
+def sample(results: Path, count: int, most_net_steps: int, seed: int) -> list[Sampled]:
+    """Rows drawn at random, each of all folders as likely as any other.
+
+    Args:
+        results: a folder of results folders.
+        count: how many; all, if there are fewer.
+        most_net_steps: rows that took more are left out.
+        seed: of the draw.
+
+    Raises:
+        ResultsError: no row, or a folder that cannot be read or is another version's.
+    """
+    everything: list[Sampled] = []
+    for path in sorted(results.rglob("runs.csv")):
+        try:
+            described = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
+            version, conditions = described["version"], described["conditions"]
+        except (OSError, ValueError, KeyError) as error:
+            raise ResultsError(f"{path.parent / 'run.json'}: cannot be read ({error})") from None
+        if version != timing_tasks.__version__:
+            raise ResultsError(
+                f"{path.parent}: rows of version {version}; this is {timing_tasks.__version__}, which others need not match"
+            )
+        online = [condition_of(description) for description in conditions.values() if "recipe" not in description]
+        known = {tuple(condition.columns.values()): condition for condition in online}
+        folder = str(path.parent.relative_to(results))
+        everything += [
+            Sampled(folder, row, known[row.condition])
+            for row in read_rows(path)
+            if (row.engine, row.recipe) == ("native", "online") and int(row.net_steps) <= most_net_steps
+        ]
+    if not everything:
+        raise ResultsError(
+            f"results={str(results)!r}: no row of the native engine of at most {most_net_steps} net-steps"
+        )
+    chosen = np.random.default_rng(seed).permutation(len(everything))[:count]
+    return [everything[at] for at in sorted(chosen.tolist())]
+
+
+def condition_of(description: Mapping[str, Any]) -> Condition:
+    """The condition, of the online recipe, that a `run.json` describes."""
+    values = dict(description)
+    task = dict(values.pop("task"))
+    task["offsets"] = tuple(task.get("offsets", ()))
+    return Condition(
+        task=Task(**task), protocol=Protocol(**values.pop("protocol")), budget=Budget(**values.pop("budget")), **values
+    )
+
+
+def again(
+    sampled: Sequence[Sampled], engine: Engine, progress: Callable[[float], None] = lambda part: None
+) -> list[Row]:
+    """The rows of the same nets, trained again.
+
+    Args:
+        sampled: which.
+        engine: who trains them.
+        progress: told, now and then, which part of the net-steps is done.
+    """
+    conditions: list[Condition] = []
+    for one in sampled:
+        if one.condition not in conditions:
+            conditions.append(one.condition)
+    people = Population.of(
+        conditions, [(conditions.index(one.condition), int(one.row.replica)) for one in sampled], seed=0
+    )
+    people = replace(people, seed=np.array([int(one.row.seed) for one in sampled], dtype=np.int64))
+    module, total = OnlineModule(people, engine), sum(int(one.row.net_steps) for one in sampled)
+    while not module.is_finished:
+        engine.run(people, module.state, _CHUNK)
+        progress(min(1.0, int(module.state.net_steps.sum()) / total))
+    return [row_of(module, index) for index in range(len(people))]
+
+
+def differing(one: Row, other: Row) -> list[str]:
+    """The columns in which two rows differ, but for those that may."""
+    return [
+        name
+        for name, a, b in zip(COLUMNS, astuple(one), astuple(other), strict=True)
+        if a != b and name not in _ELSEWHERE
+    ]

@@ -1,0 +1,102 @@
+"""Figures: pure functions of rows (and published values) to matplotlib figures. Readable without colour."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from timing_tasks.report.figures import horizon, initial_states, intervals, trajectories
+from timing_tasks.results.published import Published
+from timing_tasks.results.row import Row
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that a config can name.
+
+    Attributes:
+        title: of the figure.
+        caption: what is to be seen.
+        draw: the figure of the rows.
+    """
+
+    title: str
+    caption: str
+    draw: Callable[[Sequence[Row], Sequence[Published]], Figure]
+
+
+_LOWEST = "Of each kind the solved net with the lowest number."
+DRAWINGS = {
+    "streams_against_interval": Drawing(
+        "Figure 4: training streams against F (NMSD)",
+        "Filled: our nets, with the 95% interval of the mean over those that solved it, and n/N where some did not. Open in black, "
+        "with an arrow: none solved; the point is where the first was given up. Grey: the paper's points.",
+        intervals.streams_against_interval,
+    ),
+    "delays": Drawing(
+        "How nets measure delays",
+        f"Units over time in test streams. {_LOWEST} NMSD: both possible streams, one after the other, each from the zero state; "
+        "MSD: the first five periods.",
+        lambda rows, _: trajectories.delays(rows),
+    ),
+    "spikes": Drawing(
+        "How nets generate timed spikes",
+        f"Units over time in periods 6 to 10 of a test stream. {_LOWEST}",
+        lambda rows, _: trajectories.spikes(rows),
+    ),
+    "functions": Drawing(
+        "How nets generate periodic functions",
+        f"Units over time in periods 996 to 999 of a test stream. {_LOWEST}",
+        lambda rows, _: trajectories.functions(rows),
+    ),
+    "start": Drawing(
+        "The start of a periodic function",
+        f"The first five periods from the zero state. {_LOWEST} Grey below: where the cell state moves later on.",
+        lambda rows, _: trajectories.start(rows),
+    ),
+    "ratios": Drawing(
+        "What a learned initial state changes",
+        "Training streams with the learned state s(0), y(0), divided by those of the same net (same initial weights, same streams) "
+        "with the zero state: geometric mean and 95% interval over the pairs of which both nets are solved. Dotted: fewer than two "
+        "pairs. Left of 1 the learned state is faster. At the right: nets solved, zero → learned.",
+        lambda rows, _: initial_states.ratios(rows),
+    ),
+    "learned_states": Drawing(
+        "Which state is learned",
+        "Above: the curve on which s and y move after 200 periods (grey), the learned state before the first step (dot) "
+        f"and the state before the first step of a late period (ring). {_LOWEST} Below: for every solved net, how far the state it "
+        "starts from is from that ring, in units of the curve's own extent.",
+        lambda rows, _: initial_states.learned_states(rows),
+    ),
+    "stuck": Drawing(
+        "Where a learned state hurts",
+        "The first four periods of rect, F = 10: a net that solved it from the zero state, and one with a learned state that had "
+        "not, after as many training streams as the table says (the lowest number of each). It has the first period right, as a "
+        "run down from a state to which it never returns.",
+        lambda rows, _: initial_states.stuck(rows),
+    ),
+    "horizon": Drawing(
+        "How far the recipes get",
+        "Median training streams until solved (Kaplan-Meier, over all nets) against F. Open, with an arrow: fewer than half of the "
+        "nets solved; the point is where the first was given up. n/N where some did not solve it.",
+        lambda rows, _: horizon.horizon(rows),
+    ),
+    "test_time": Drawing(
+        "The state at test time",
+        "Solved nets that learned their initial state, started from other states: the share of the nets that have every prediction "
+        "of a period right, period by period. Above at the time that is asked for, below at whatever phase fits best.",
+        lambda rows, _: initial_states.test_time(rows),
+    ),
+}
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file: the same bytes for the same figure."""
+    file = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(file, format="png", dpi=130, metadata={"Software": None})
+    return file.getvalue()

@@ -1,0 +1,1 @@
+"""What came out: rows, their folders, published values, statistics."""
