@@ -65,7 +65,9 @@ def create(condition: Condition, seed: int, replica: int) -> Net:
     Raises:
         ConfigurationError: a `custom` model that cannot be used.
     """
-    model = condition.model
+    model, cell_output = condition.model, condition.protocol.cell_output_activation
+    if cell_output != "identity":  # of the recipe bptt, whose layer has no other
+        raise ConfigurationError("protocol.cell_output_activation", cell_output, "identity for the recipe bptt")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed((seed << 32) | replica)
         layer, features = _layer(model, condition)
@@ -75,7 +77,11 @@ def create(condition: Condition, seed: int, replica: int) -> Net:
         for state, other in zip(initial.state, ("learned_cell_state", "learned_cell_output"), strict=False):
             state.requires_grad_(condition.initial_state != other)
     if isinstance(layer, PeepholeLSTM):
-        set_initial_weights(layer, net.output, seed, replica, condition.protocol.gate_biases, condition.forget_gate)
+        protocol = condition.protocol
+        set_initial_weights(
+            *(layer, net.output, seed, replica, protocol.gate_biases, protocol.initial_weight_range),
+            forget_gate=condition.forget_gate,
+        )
     return net
 
 

@@ -29,7 +29,11 @@ INITIAL_STATE = ("s_0", "y_0")
 
 
 def initial_weights(
-    seed: int | np.ndarray, replica: int | np.ndarray, gate_biases: Sequence[float], peepholes: bool = True
+    seed: int | np.ndarray,
+    replica: int | np.ndarray,
+    gate_biases: Sequence[float],
+    peepholes: bool = True,
+    weight_range: float = 0.1,
 ) -> np.ndarray:
     """The weights of nets before training, in the order of WEIGHT_NAMES, float64, shape [..., 19]; [19] for a single net.
 
@@ -42,8 +46,9 @@ def initial_weights(
         replica: which net; likewise.
         gate_biases: b_i, b_f, b_o.
         peepholes: whether the nets have them.
+        weight_range: the weights are uniform in +- it, 0.1 in the paper.
     """
-    weights = 0.2 * uniform(seed, replica, Purpose.WEIGHTS, len(WEIGHT_NAMES)) - 0.1
+    weights = 2.0 * weight_range * uniform(seed, replica, Purpose.WEIGHTS, len(WEIGHT_NAMES)) - weight_range
     fixed = dict(zip(("b_i", "b_f", "b_o"), gate_biases, strict=True)) | dict.fromkeys(INITIAL_STATE, 0.0)
     if not peepholes:
         fixed |= dict.fromkeys(PEEPHOLES, 0.0)

@@ -24,6 +24,7 @@ def set_initial_weights(
     seed: int,
     replica: int,
     gate_biases: Sequence[float],
+    weight_range: float,
     forget_gate: bool = True,
 ) -> None:
     """Set the weights of a net before training; the rule and, for one cell, the numbers are those of `initial_weights`.
@@ -34,10 +35,13 @@ def set_initial_weights(
         seed: of the run.
         replica: which net.
         gate_biases: b_i, b_f, b_o.
+        weight_range: the weights are uniform in +- it.
         forget_gate: without one, f = 1, whatever the net learns.
     """
     entries = list(_entries(layer, None, output))
-    drawn = torch.from_numpy(0.2 * uniform(seed, replica, Purpose.WEIGHTS, sum(size for _, _, size in entries)) - 0.1)
+    drawn = torch.from_numpy(
+        2.0 * weight_range * uniform(seed, replica, Purpose.WEIGHTS, sum(size for _, _, size in entries)) - weight_range
+    )
     fixed = dict(zip(("b_i", "b_f", "b_o"), gate_biases, strict=True))
     if not forget_gate:
         fixed |= dict.fromkeys(("w_fx", "w_fh", "p_f"), 0.0) | {"b_f": _ALWAYS_OPEN}

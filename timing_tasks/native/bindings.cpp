@@ -186,6 +186,7 @@ std::vector<std::tuple<std::string, std::string, std::int64_t>> condition_fields
 NB_MODULE(_timing_tasks_native, m) {
     m.attr("WEIGHTS") = static_cast<int>(WEIGHTS);
     m.attr("TRACES") = TRACES;
+    m.attr("CONDITION_BYTES") = sizeof(Condition);
     m.attr("CONDITION_FIELDS") = condition_fields();
     m.def("instruction_sets", &instruction_sets);
     m.def("throughput", &throughput, nb::arg("instruction_set"));

@@ -68,8 +68,8 @@ struct Lesson {
     Mask<W, G> descends, sees_s, keep, moving;
     Real<W, G> from_s0, from_y0, at_y0;          // EXTENDED: the first step's own terms
     Mask<W, G> learn_s0, learn_y0;
-    // FULL_GRADIENT: s and y of the step by those of the step before and by y's own s, by the output gate's net input, and
-    // learning rate * -dE/dy.
+    // FULL_GRADIENT: the derivatives of s by s and y of the step before, of y by s and by y of the step before, of y by the output
+    // gate's net input; learning rate * -dE/dy.
     Real<W, G> s_by_s, s_by_y, y_by_s, y_by_y, by_o, at_y;
 };
 
@@ -77,7 +77,7 @@ struct Lesson {
 template <int W, int G>
 Lesson<W, G> nothing_to_learn() {
     Lesson<W, G> lesson{};
-    lesson.f = Real<W, G>::filled(1.0);
+    lesson.f = lesson.s_by_s = lesson.y_by_y = Real<W, G>::filled(1.0);
     lesson.keep = ~lesson.keep;
     return lesson;
 }
