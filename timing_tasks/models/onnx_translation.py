@@ -41,7 +41,8 @@ def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     ) -> tuple[Any, Any, Any, Any]:
         activation, cell_output_activation, _truncated, batch_first, *_ = switches
         functions = [_FUNCTIONS[activation], _FUNCTIONS[cell_output_activation]]
-        attributes: dict[str, Any] = {"activations": ["Sigmoid", *(name for name, _, _ in functions)]}
+        attributes: dict[str, Any] = {}
+        attributes["activations"] = ["Sigmoid", *(name for name, _, _ in functions)]
         if alphas := [alpha for _, alphas, _ in functions for alpha in alphas]:
             attributes["activation_alpha"] = alphas
             attributes["activation_beta"] = [beta for _, _, betas in functions for beta in betas]

@@ -89,6 +89,11 @@ class Row:
         )
 
     @property
+    def cell_output_activation(self) -> str:
+        """Of the net, as `trajectory` takes it."""
+        return dict(reading.split("=") for reading in self.readings.split()).get("cell_output_activation", "identity")
+
+    @property
     def net_weights(self) -> np.ndarray:
         """The weights at the end, float64, shape [19] and in the order of WEIGHT_NAMES for the paper's net."""
         return np.array([float(weight) for weight in self.weights.split()])

@@ -15,7 +15,7 @@ WAVEFORMS = ("cos", "tri", "rect")
 INPUTS_SHOWN = ("throughout", "first_step")
 
 # Bounds that keep a stream's length and the random draws well inside 32 bits.
-_LONGEST_INTERVAL = 1_000_000
+LONGEST_INTERVAL = 1_000_000
 _MOST_OFFSETS = 1_000
 _USUAL_READINGS: dict[str, int | str] = {"first_spike_later": 0, "first_phase": 0, "gts_input": "throughout"}
 
@@ -32,7 +32,7 @@ class Task:
         waveform: `cos`, `tri` or `rect` for `pfg`, empty for the others.
         tolerance: a prediction is right if it is nearer to the target than this.
         first_spike_later: how many steps the first period is longer than F + I(0), 0 or 1; 0 for `pfg`.
-        first_phase: for `pfg` the first target is f(first_phase), 0 or 1; 0 for the others.
+        first_phase: for `pfg` the first target is f(first_phase), a step from 0 to F - 1; 0 for the others.
         gts_input: for `gts` whether I(n) is seen `throughout` period n or in its `first_step` alone.
     """
 
@@ -49,20 +49,20 @@ class Task:
         """Raise ConfigurationError for the first parameter that cannot be."""
         if self.name not in TASKS:
             raise ConfigurationError("task", self.name, f"one of {', '.join(TASKS)}")
-        if not _is_whole(self.min_interval) or not 1 <= self.min_interval <= _LONGEST_INTERVAL:
+        if not _is_whole(self.min_interval) or not 1 <= self.min_interval <= LONGEST_INTERVAL:
             key = "task.period" if self.name == "pfg" else "task.min_interval"
-            raise ConfigurationError(key, self.min_interval, f"a whole number of steps from 1 to {_LONGEST_INTERVAL}")
+            raise ConfigurationError(key, self.min_interval, f"a whole number of steps from 1 to {LONGEST_INTERVAL}")
         if self.name == "pfg":
             if self.offsets:
                 raise ConfigurationError("task.offsets", list(self.offsets), "none for the task pfg")
             if self.waveform not in WAVEFORMS:
                 raise ConfigurationError("task.waveform", self.waveform, f"one of {', '.join(WAVEFORMS)}")
         else:
-            allowed = f"1 to {_MOST_OFFSETS} different whole numbers from 0 to {_LONGEST_INTERVAL}, such as [0,1]"
+            allowed = f"1 to {_MOST_OFFSETS} different whole numbers from 0 to {LONGEST_INTERVAL}, such as [0,1]"
             offsets = self.offsets
             if (
                 not 1 <= len(offsets) <= _MOST_OFFSETS
-                or not all(_is_whole(i) and 0 <= i <= _LONGEST_INTERVAL for i in offsets)
+                or not all(_is_whole(i) and 0 <= i <= LONGEST_INTERVAL for i in offsets)
                 or len(set(offsets)) < len(offsets)
             ):
                 raise ConfigurationError("task.offsets", list(offsets), allowed)
@@ -76,7 +76,6 @@ class Task:
             raise ConfigurationError("task.tolerance", self.tolerance, "a number above 0")
         allowed_readings = {
             "first_spike_later": (0,) if self.name == "pfg" else (0, 1),
-            "first_phase": (0, 1) if self.name == "pfg" else (0,),
             "gts_input": INPUTS_SHOWN if self.name == "gts" else INPUTS_SHOWN[:1],
         }
         for key, options in allowed_readings.items():
@@ -84,6 +83,12 @@ class Task:
                 raise ConfigurationError(
                     f"task.{key}", getattr(self, key), f"{' or '.join(map(str, options))} for {self.name}"
                 )
+
+        if not _is_whole(self.first_phase) or not 0 <= self.first_phase < (
+            self.min_interval if self.name == "pfg" else 1
+        ):
+            allowed = f"a whole step from 0 to {self.min_interval - 1}" if self.name == "pfg" else f"0 for {self.name}"
+            raise ConfigurationError("task.first_phase", self.first_phase, allowed)
 
     @property
     def readings(self) -> str:
