@@ -10,7 +10,8 @@ from typing import Any
 from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE, Recipe
 from timing_tasks.errors import ConfigurationError, check_number, check_whole
-from timing_tasks.tasks.task import INPUTS_SHOWN, Task
+from timing_tasks.tasks.paper import INPUTS_SHOWN, TASKS
+from timing_tasks.tasks.task import Task
 
 INITIAL_STATES = ("zero", "learned", "learned_cell_state", "learned_cell_output", "noisy")
 OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
@@ -148,6 +149,8 @@ class Condition:
         for key in ("peepholes", "forget_gate"):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(key, getattr(self, key), "true or false")
+        if not isinstance(self.recipe, BPTT) and self.task.name not in TASKS:
+            raise ConfigurationError("task", self.task.name, f"one of {', '.join(TASKS)} for the online recipe")
         if not isinstance(self.recipe, BPTT) and self.model != PEEPHOLE_LSTM:
             raise ConfigurationError(
                 "model", str(self.model), f"{PEEPHOLE_LSTM}, the paper's net, for the online recipe"
@@ -196,6 +199,8 @@ def describe(conditions: Sequence[Condition]) -> dict[str, object]:
 
 def _chosen(value: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
+    if isinstance(value, Task):
+        return value.parameters
     mine = {one.name: getattr(value, one.name) for one in fields(value)}
     for one in fields(value):
         default = one.default if one.default_factory is MISSING else one.default_factory()

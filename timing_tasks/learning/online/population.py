@@ -16,7 +16,7 @@ from torch import Tensor
 
 from timing_tasks.conditions.condition import Condition
 from timing_tasks.models.timing_network import WEIGHT_NAMES, initial_weights
-from timing_tasks.tasks.task import TASKS
+from timing_tasks.tasks.paper import PFG, TASKS, PaperTask
 
 WEIGHTS = len(WEIGHT_NAMES)
 GATE_TRACES = WEIGHT_NAMES.index("s_0")  # ds/dw of the weights into input gate, forget gate and cell come first
@@ -79,6 +79,7 @@ class Population:
         targets: list[float] = []
         for record, condition in zip(records, conditions, strict=True):
             task, protocol = condition.task, condition.protocol
+            assert isinstance(task, PaperTask)
             values = {
                 "task": TASKS.index(task.name),
                 "min_interval": task.min_interval,
@@ -113,7 +114,7 @@ class Population:
             for name, value in values.items():
                 record[name] = value
             offsets += task.offsets or (0,)
-            if task.waveform:
+            if isinstance(task, PFG):
                 targets += task.waveform_targets()[::-1].tolist()
         condition_of, number = np.array(replicas, dtype=np.int64).reshape(-1, 2).T
         return cls(
