@@ -102,6 +102,11 @@ def periods_from_one(task, one):
     return dataclasses.replace(one, period=one.period + 1)
 
 
+def a_period_less(task, one):
+    kept = one.period < one.period[-1]
+    return Stream(*(array[kept] for array in vars(one).values()))
+
+
 def out_of_range(task, one):
     return dataclasses.replace(one, targets=1.5 * one.targets)
 
@@ -132,6 +137,7 @@ def cannot(task, one):
         (no_target, "a period has no step with a target"),
         (stray_target, "targets are not 0 at steps that have none"),
         (periods_from_one, "period does not count the periods from 0"),
+        (a_period_less, "a stream of 20 periods has 19"),
         (out_of_range, r"a target 1\.5 lies outside the range \[0, 1\] of a sigmoid output"),
         (no_input, r"two streams have the same inputs up to step \d+ and different targets there"),
         (normalised, "a stream of fewer periods is not the beginning of one of more"),

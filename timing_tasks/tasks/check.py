@@ -12,7 +12,8 @@ from timing_tasks.tasks.task import Task
 from timing_tasks.tasks.verdict import stream_size
 
 OUTPUT_RANGES = {"sigmoid": (0.0, 1.0), "identity": (-np.inf, np.inf)}
-_PERIODS = 20  # of a stream that are looked at
+_PERIODS = 20  # of a stream that are looked at; fewer, but at least two, where they are long
+_STEPS = 100_000  # of a stream, about
 _TESTS = 200  # test streams of a net that are looked at
 _TRAINING = 16  # training streams, likewise
 
@@ -74,7 +75,7 @@ def check_task(task: Task, seed: int = 0) -> None:
         line = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise TaskError(task, f"its streams cannot be made ({line})") from error
     for one in tests:
-        _check_stream(task, one)
+        _check_stream(task, one, _periods(task, Purpose.TEST))
     if (share := _share(task, tests, lambda one: one.targets)) < 1:
         raise TaskError(task, f"the oracle, which answers with the targets, scores {share:.2f} rather than 1")
     _check_answerable(task, [*tests, *others])
@@ -84,7 +85,8 @@ def check_task(task: Task, seed: int = 0) -> None:
 
 
 def _periods(task: Task, purpose: Purpose) -> int:
-    return min(task.training_periods if purpose == Purpose.TRAINING else task.test_periods, _PERIODS)
+    periods = task.training_periods if purpose == Purpose.TRAINING else task.test_periods
+    return min(periods, _PERIODS, max(2, _STEPS // task.min_interval))
 
 
 def _test_streams(task: Task, seed: int, replica: int) -> Iterator[Stream]:
@@ -123,7 +125,7 @@ def _check_pure(task: Task, seed: int) -> None:
             for n in range(_TRAINING)
         }
         for one in streams.values():
-            _check_stream(task, one)
+            _check_stream(task, one, periods)
         for key, before in streams.items():
             if not _equal(before, stream(task, *key, purpose, periods=periods)):
                 raise TaskError(
@@ -155,7 +157,7 @@ def _check_differ(task: Task, keys: np.ndarray, drawn: np.ndarray) -> None:
             raise TaskError(task, f"its streams do not depend on the {name}")
 
 
-def _check_stream(task: Task, one: Stream) -> None:
+def _check_stream(task: Task, one: Stream, periods: int) -> None:
     arrays = {name: getattr(one, name) for name in ("inputs", "targets", "has_target", "period")}
     for (name, array), kind in zip(arrays.items(), (np.float64, np.float64, np.bool_, np.int64), strict=True):
         if not isinstance(array, np.ndarray) or array.dtype != kind or array.shape != (len(one.inputs),):
@@ -165,6 +167,8 @@ def _check_stream(task: Task, one: Stream) -> None:
             raise TaskError(task, f"{name} has values that are not finite")
     if len(one.period) == 0 or one.period[0] != 0 or not np.isin(np.diff(one.period), (0, 1)).all():
         raise TaskError(task, "period does not count the periods from 0 in steps of 1")
+    if one.period[-1] != periods - 1:
+        raise TaskError(task, f"a stream of {periods} periods has {one.period[-1] + 1}")
     if set(one.period[one.has_target]) != set(one.period):
         raise TaskError(task, "a period has no step with a target")
     if one.targets[~one.has_target].any():

@@ -224,7 +224,7 @@ def test_gradients_are_those_of_differences(name):
 @pytest.mark.parametrize("name", LAYERS)
 def test_nothing_overflows_with_large_inputs_or_many_steps(name):
     layer, _, _ = made(name, torch.float32)
-    x = 100 * torch.randn(2, 2000, 2)
+    x = 100 * torch.randn(2, 500, 2)
     output, _ = layer(x)
     output.sum().backward()
     assert output.isfinite().all()
