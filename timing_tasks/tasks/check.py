@@ -8,7 +8,7 @@ import numpy as np
 
 from timing_tasks.errors import UserError
 from timing_tasks.tasks.streams import Purpose, Stream, offsets, stream, stream_of
-from timing_tasks.tasks.task import Task
+from timing_tasks.tasks.task import Task, read_readings
 from timing_tasks.tasks.verdict import stream_size
 
 OUTPUT_RANGES = {"sigmoid": (0.0, 1.0), "identity": (-np.inf, np.inf)}
@@ -107,6 +107,11 @@ def _check_parameters(task: Task) -> None:
         raise TaskError(task, f"is not made again by its parameters {task.parameters} ({error})") from error
     if again != task:
         raise TaskError(task, f"its parameters {task.parameters} make another task, {again!r}")
+    columns = (task.min_interval, task.offsets, task.waveform, task.tolerance)
+    if Task(task.name, *columns, **read_readings(task.readings)) != task:
+        raise TaskError(
+            task, f"a row of results cannot have its parameters {task.readings!r}: numbers, or single words"
+        )
     if task.output_activation not in OUTPUT_RANGES:
         raise TaskError(task, f"output_activation={task.output_activation!r}: {' or '.join(OUTPUT_RANGES)}")
     for key in ("training_periods", "test_periods", "test_streams", "default_budget"):

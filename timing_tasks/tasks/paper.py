@@ -26,6 +26,7 @@ class PaperTask(Task):
         gts_input: for `gts` whether I(n) is seen `throughout` period n or in its `first_step` alone.
     """
 
+    min_interval: int = 10
     first_spike_later: int = 0
     first_phase: int = 0
     gts_input: str = "throughout"
@@ -68,6 +69,8 @@ class MSD(PaperTask):
     name = "msd"
     default_budget = 100_000_000
 
+    offsets: tuple[int, ...] = (0, 1)
+
     def stream_of(self, offsets: np.ndarray) -> Stream:
         """See `Task`."""
         spikes, period = self.spikes(offsets)
@@ -98,6 +101,8 @@ class GTS(PaperTask):
     has_dense_targets = True
     allowed_readings = PaperTask.allowed_readings | {"gts_input": INPUTS_SHOWN}
 
+    offsets: tuple[int, ...] = (0, 1)
+
     def stream_of(self, offsets: np.ndarray) -> Stream:
         """See `Task`."""
         spikes, period = self.spikes(offsets)
@@ -124,6 +129,7 @@ class PFG(PaperTask):
         "gts_input": ("throughout",),
     }
 
+    waveform: str = "cos"
     tolerance: float = 0.3
 
     def check_parameters(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -31,10 +32,19 @@ class _ByName(type):
         return _by_name(*args, **kwargs) if cls is Task else super().__call__(*args, **kwargs)
 
 
-def _by_name(name: str, *args: Any, **kwargs: Any) -> Any:
+def task_class(name: str) -> type[Any]:
+    """The class of the tasks with a name.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
     if name not in _kinds:
         raise ConfigurationError("task", name, f"one of {', '.join(_kinds)}")
-    return _kinds[name](*args, **kwargs)
+    return _kinds[name]
+
+
+def _by_name(name: str, *args: Any, **kwargs: Any) -> Any:
+    return task_class(name)(*args, **kwargs)
 
 
 @dataclass(frozen=True, init=False)
@@ -255,6 +265,18 @@ class Task(metaclass=_ByName):
         drawn = f" I={{{','.join(map(str, self.offsets))}}}" if self.offsets else ""
         within = "" if self.tolerance == type(self).tolerance else f" within {self.tolerance}"
         return f"{self.name}{shape} F={self.min_interval}{drawn}{within}"
+
+
+def read_readings(text: str) -> dict[str, Any]:
+    """The arguments that `Task.readings` has written."""
+    return dict(_read(*reading.split("=", 1)) for reading in text.split())
+
+
+def _read(key: str, value: str) -> tuple[str, Any]:
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value  # a text
 
 
 def spans(lengths: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:

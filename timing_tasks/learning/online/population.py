@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from timing_tasks.conditions.condition import Condition
-from timing_tasks.models.timing_network import WEIGHT_NAMES, initial_weights
-from timing_tasks.tasks.paper import PFG, TASKS, PaperTask
+from timing_tasks.models.weights import WEIGHT_NAMES, initial_weights
+from timing_tasks.tasks.paper import PFG, TASKS
 
 WEIGHTS = len(WEIGHT_NAMES)
 GATE_TRACES = WEIGHT_NAMES.index("s_0")  # ds/dw of the weights into input gate, forget gate and cell come first
@@ -79,9 +79,8 @@ class Population:
         targets: list[float] = []
         for record, condition in zip(records, conditions, strict=True):
             task, protocol = condition.task, condition.protocol
-            assert isinstance(task, PaperTask)
             values = {
-                "task": TASKS.index(task.name),
+                "task": TASKS.index(task.name) if task.name in TASKS else -1,  # which the online recipe refuses
                 "min_interval": task.min_interval,
                 "first_offset": len(offsets),
                 "offsets": len(task.offsets or (0,)),
@@ -89,8 +88,8 @@ class Population:
                 "peepholes": condition.peepholes,
                 "forget_gate": condition.forget_gate,
                 "sigmoid_output": condition.output_activation == "sigmoid",
-                "learn_cell_state": condition.initial_state in ("learned", "learned_cell_state", "noisy"),
-                "learn_cell_output": condition.initial_state in ("learned", "learned_cell_output", "noisy"),
+                "learn_cell_state": condition.initial_state.learns_cell_state,
+                "learn_cell_output": condition.initial_state.learns_cell_output,
                 "frozen_weights": condition.frozen_weights,
                 "update_per_stream": protocol.update == "stream",
                 "update_without_target": protocol.update_without_target,
@@ -98,8 +97,8 @@ class Population:
                 "momentum_carried_over": protocol.momentum_carried_over,
                 "training_between_tests": protocol.training_between_tests
                 and task.name != "nmsd",  # whose tests are one
-                "first_spike_later": task.first_spike_later,
-                "input_at_start": task.gts_input == "first_step",
+                "first_spike_later": getattr(task, "first_spike_later", 0),
+                "input_at_start": getattr(task, "gts_input", "") == "first_step",
                 "training_periods": task.training_periods,
                 "test_periods": task.test_periods,
                 "test_streams": task.test_streams,
@@ -108,7 +107,7 @@ class Population:
                 "learning_rate": protocol.learning_rate * (2.0 * protocol.error_factor),
                 "momentum": protocol.momentum,
                 "tolerance": task.tolerance,
-                "initial_noise": condition.initial_noise
+                "initial_noise": condition.initial_state.deviation
                 * math.sqrt(3.0),  # of a uniform distribution with that deviation
             }
             for name, value in values.items():
