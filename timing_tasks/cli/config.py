@@ -23,7 +23,7 @@ from timing_tasks.experiment.experiment import Experiment, identity
 from timing_tasks.experiment.started import check_started
 from timing_tasks.learning.online.engine import available
 from timing_tasks.tasks import TASKS, Task
-from timing_tasks.tasks.task import USUAL_TOLERANCE
+from timing_tasks.tasks.paper import USUAL_TOLERANCE
 
 _NET = ("peepholes", "forget_gate", "output_activation", "initial_state", "recipe", "model")
 _READINGS = tuple(field.name for field in fields(Protocol) if field.name != "name")
@@ -237,7 +237,7 @@ def _output_activation(value: Any, task: Task) -> str:
         raise ConfigurationError("output_activation", value, "auto, sigmoid or identity")
     if value != "auto":
         return str(value)
-    return "identity" if task.name == "pfg" or (task.name != "gts" and max(task.offsets) > 1) else "sigmoid"
+    return task.output_activation
 
 
 def _output(values: Mapping[str, Any], conditions: Sequence[Condition], engine: str) -> Path:

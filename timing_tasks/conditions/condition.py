@@ -11,7 +11,8 @@ from timing_tasks.conditions.initial_state import ZERO, NamedInitialState
 from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE, Recipe
 from timing_tasks.errors import ConfigurationError, check_number, check_whole
-from timing_tasks.tasks.task import INPUTS_SHOWN, LONGEST_INTERVAL, Task
+from timing_tasks.tasks.paper import INPUTS_SHOWN, TASKS
+from timing_tasks.tasks.task import LONGEST_INTERVAL, Task
 
 OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
 UPDATES = ("step", "stream")
@@ -163,6 +164,8 @@ class Condition:
         if self.protocol.state_carried_over and self.initial_state != ZERO:
             why = f"false for the initial state {self.initial_state}, where only the first training stream would begin"
             raise ConfigurationError("protocol.state_carried_over", True, why)
+        if not isinstance(self.recipe, BPTT) and self.task.name not in TASKS:
+            raise ConfigurationError("task", self.task.name, f"one of {', '.join(TASKS)} for the online recipe")
         if not isinstance(self.recipe, BPTT) and self.model != PEEPHOLE_LSTM:
             raise ConfigurationError(
                 "model",
@@ -229,6 +232,8 @@ def describe(conditions: Sequence[Condition]) -> dict[str, object]:
 
 def _chosen(value: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
+    if isinstance(value, Task):
+        return value.parameters
     mine = {one.name: getattr(value, one.name) for one in fields(value)}
     for one in fields(value):
         default = one.default if one.default_factory is MISSING else one.default_factory()

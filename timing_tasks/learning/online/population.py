@@ -17,7 +17,7 @@ from torch import Tensor
 from timing_tasks.conditions.condition import Condition
 from timing_tasks.learning.online.cell import STATE_WEIGHTS
 from timing_tasks.models.weights import WEIGHT_NAMES, initial_weights
-from timing_tasks.tasks.task import TASKS
+from timing_tasks.tasks.paper import PFG, TASKS
 
 WEIGHTS = len(WEIGHT_NAMES)
 GATE_TRACES = WEIGHT_NAMES.index("s_0")  # ds/dw of the weights into input gate, forget gate and cell come first
@@ -81,7 +81,7 @@ class Population:
         for record, condition in zip(records, conditions, strict=True):
             task, protocol = condition.task, condition.protocol
             values = {
-                "task": TASKS.index(task.name),
+                "task": TASKS.index(task.name) if task.name in TASKS else -1,  # which the online recipe refuses
                 "min_interval": task.min_interval,
                 "first_offset": len(offsets),
                 "offsets": len(task.offsets or (0,)),
@@ -99,8 +99,8 @@ class Population:
                 "training_between_tests": protocol.training_between_tests
                 and task.name != "nmsd",  # whose tests are one
                 "state_carried_over": protocol.state_carried_over,
-                "first_spike_later": task.first_spike_later,
-                "input_at_start": task.gts_input == "first_step",
+                "first_spike_later": getattr(task, "first_spike_later", 0),
+                "input_at_start": getattr(task, "gts_input", "") == "first_step",
                 "centred_logistic": protocol.cell_output_activation == "centred_logistic",
                 "full_gradient": protocol.gradient == "full",
                 "training_periods": task.training_periods,
@@ -117,7 +117,7 @@ class Population:
             for name, value in values.items():
                 record[name] = value
             offsets += task.offsets or (0,)
-            if task.waveform:
+            if isinstance(task, PFG):
                 targets += task.waveform_targets()[::-1].tolist()
         condition_of, number = np.array(replicas, dtype=np.int64).reshape(-1, 2).T
         return cls(
