@@ -35,7 +35,9 @@ def main(config: DictConfig) -> None:
         differences = differing(one.row, row)
         failed += bool(differences)
         verdict = f"differs: {', '.join(differences)}" if differences else "the same"
-        lines.append((one.folder, str(one.condition), one.row.replica, one.row.status, one.row.net_steps, verdict))
+        lines.append(
+            (one.folder, str(one.condition), str(one.row.replica), one.row.status, str(one.row.net_steps), verdict)
+        )
     title = f"{len(rows) - failed} of {len(rows)} rows came out the same, digit for digit"
     show(Table(title, ("folder", "condition", "replica", "status", "net-steps", "again"), tuple(lines)), console)
     if failed:

@@ -1,4 +1,6 @@
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -12,12 +14,12 @@ from timing_tasks.report.tables.readings import readings
 from timing_tasks.results.published import Published, read_published
 
 PAPERS = {
-    **{"forget_gate": "true", "output_activation": "sigmoid", "tolerance": "0.49", "protocol": "p"},
+    **{"forget_gate": True, "output_activation": "sigmoid", "tolerance": 0.49, "protocol": "p"},
     **{"initial_state": "zero", "recipe": "online"},
 }
 
 
-COSINE = {"task": "pfg", "offsets": "", "waveform": "cos", "tolerance": "0.3"}
+COSINE = {"task": "pfg", "offsets": (), "waveform": "cos", "tolerance": 0.3}
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def published() -> list[Published]:
     return read_published(Path(__file__).parents[2] / "reproduce" / "published")
 
 
-def rows(peepholes: str, *streams: str, status: str = "solved", **changes: str):
+def rows(peepholes: bool, *streams: int, status: str = "solved", **changes: Any):
     values = PAPERS | {"peepholes": peepholes, "status": status} | changes
     return [row(k, training_streams=s, **values) for k, s in enumerate(streams)]
 
@@ -33,7 +35,7 @@ def rows(peepholes: str, *streams: str, status: str = "solved", **changes: str):
 def test_a_table_sets_the_papers_values_beside_ours(published: list[Published]):
     table = comparison(
         "T",
-        rows("false", "150000", "170000") + rows("true", "9000000", "9000000", status="unsolved", test_size="7"),
+        rows(False, 150000, 170000) + rows(True, 9000000, 9000000, status="unsolved", test_size=7),
         published,
     )
     assert dict(zip(table.header, table.lines[0], strict=True)) == {
@@ -62,16 +64,16 @@ def test_a_table_sets_the_papers_values_beside_ours(published: list[Published]):
 
 def test_a_verified_value_carries_no_question_mark():
     value = Published(
-        *("1", "nmsd", "10", "0 1", "", "false", "true", "sigmoid", "0.49"),
-        *("100", "160", "14", "", "", "130", "", "true"),
+        *("1", "nmsd", 10, (0, 1), "", False, True, "sigmoid", 0.49),
+        *(100, Decimal(160), Decimal(14), None, None, "130", "", True),
     )
-    table = comparison("T", rows("false", "150000"), [value])
+    table = comparison("T", rows(False, 150000), [value])
     assert table.lines[0][3:5] == ("100", "160 ± 14")
     assert "recalled" not in markdown(table)
 
 
 def test_the_terminal_shows_every_value_on_one_line(published: list[Published]):
-    table = comparison("T", rows("false", "150000", "170000"), published)
+    table = comparison("T", rows(False, 150000, 170000), published)
     console = Console(width=150, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     show(table, console)
     line = next(line for line in console.export_text().splitlines() if "{0,1}" in line)
@@ -80,7 +82,7 @@ def test_the_terminal_shows_every_value_on_one_line(published: list[Published]):
 
 
 def test_nets_without_forget_gate_and_waveforms_have_lines_of_their_own():
-    some = [row(0, peepholes="true", forget_gate=gate, rmse="0.1", **COSINE) for gate in ("true", "false")]
+    some = [row(0, forget_gate=gate, **COSINE) for gate in (True, False)]
     table = comparison("T", some, [])
     assert [line[1:3] for line in table.lines] == [("cos", "peephole, f = 1"), ("cos", "peephole")]
     assert table.header[1] == "shape"
@@ -95,7 +97,7 @@ def test_tasks_are_named_where_there_are_several():
 
 
 def test_a_condition_that_is_not_the_papers_has_no_value_of_the_paper(published: list[Published]):
-    table = comparison("T", rows("true", "9", output_activation="identity") + rows("false", "9"), published)
+    table = comparison("T", rows(True, 9, output_activation="identity") + rows(False, 9), published)
     assert table.lines[1][3:5] == ("", "")
     assert "Identity output: NMSD F=10 {0,1} peephole." in table.notes
 
@@ -103,35 +105,33 @@ def test_a_condition_that_is_not_the_papers_has_no_value_of_the_paper(published:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"offsets": "0 1 2"}, "{0,1,2}"),
-        ({"offsets": "0 1 2 3"}, "{0,…,3}"),
-        ({"offsets": "0 1 2 4"}, "{0,1,2,4}"),
+        ({"offsets": (0, 1, 2)}, "{0,1,2}"),
+        ({"offsets": (0, 1, 2, 3)}, "{0,…,3}"),
+        ({"offsets": (0, 1, 2, 4)}, "{0,1,2,4}"),
         (COSINE, "cos"),
-        (COSINE | {"tolerance": "0.15"}, "cos ±0.15"),
+        (COSINE | {"tolerance": 0.15}, "cos ±0.15"),
     ],
 )
-def test_what_is_asked_has_a_short_name(changes: dict[str, str], text: str):
+def test_what_is_asked_has_a_short_name(changes: dict[str, Any], text: str):
     assert asked(row(0, **changes)) == text
 
 
 def test_nets_that_differ_in_one_thing_are_compared():
-    some = rows("false", "100", "200") + rows("true", "300", "400") + rows("true", "300", "9", forget_gate="false")
+    some = rows(False, 100, 200) + rows(True, 300, 400) + rows(True, 300, 9, forget_gate=False)
     table = variants("T", some)
     assert table is not None
     assert [(line[2], line[4]) for line in table.lines] == [("peephole", "peephole, f = 1"), ("peephole", "LSTM")]
     line = dict(zip(table.header, table.lines[1], strict=True))
     assert (line["first solved"], line["second solved"]) == ("2/2", "2/2")
     assert float(line["rate ratio (95%)"].split()[0]) < 1  # the peephole nets are slower here
-    assert variants("T", rows("true", "100")) is None
-    assert variants("T", rows("true", "9", status="unsolved") + rows("false", "9", status="unsolved")) is None
+    assert variants("T", rows(True, 100)) is None
+    assert variants("T", rows(True, 9, status="unsolved") + rows(False, 9, status="unsolved")) is None
 
 
 def test_a_learned_state_is_set_against_the_zero_state():
-    some = rows("true", "400", "800") + rows("true", "100", "200", initial_state="learned")
-    some += rows("true", "900", "900", initial_state="learned_cell_output", status="unsolved")
-    some += rows("false", "900", "900", status="unsolved") + rows(
-        "false", "900", status="unsolved", initial_state="learned"
-    )
+    some = rows(True, 400, 800) + rows(True, 100, 200, initial_state="learned")
+    some += rows(True, 900, 900, initial_state="learned_cell_output", status="unsolved")
+    some += rows(False, 900, 900, status="unsolved") + rows(False, 900, status="unsolved", initial_state="learned")
     table = initial_states("T", some)
     lines = [dict(zip(table.header, line, strict=True)) for line in table.lines]
     assert [(line["net"], line["learned"]) for line in lines] == [
@@ -148,8 +148,8 @@ def test_a_learned_state_is_set_against_the_zero_state():
 
 def test_readings_are_marked_by_what_comes_out_as_published(published: list[Published]):
     runs = {
-        "good": rows("false", "150000", "170000", "160000") + rows("true", "120000", "130000", "125000"),
-        "bad": rows("false", "15000", "17000", "16000") + rows("true", "9000000", "9000000", status="unsolved"),
+        "good": rows(False, 150000, 170000, 160000) + rows(True, 120000, 130000, 125000),
+        "bad": rows(False, 15000, 17000, 16000) + rows(True, 9000000, 9000000, status="unsolved"),
     }
     table = readings("T", runs, published)
     assert table.header == ("reading", "net", "NMSD 10 {0,1}", "=, ≠")

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,21 +15,22 @@ DATA = Path(__file__).parents[2] / "reproduce" / "published"
 
 
 def paper(percent: str, mean: str = "", deviation: str = "", task: str = "gts") -> Published:
-    return Published(
-        "3", task, "10", "0", "", "true", "true", "sigmoid", "0.49", percent, mean, deviation, "", "", "", "", "false"
-    )
+    solved = int(percent) if percent else None
+    streams, around = (Decimal(text) if text not in ("", "-") else None for text in (mean, deviation))
+    condition = ("3", task, 10, (0,), "", True, True, "sigmoid", 0.49)
+    return Published(*condition, solved, streams, around, None, None, "", "", False, mean == "-")
 
 
 def test_the_published_values_are_data_and_say_what_nobody_checked():
     values = read_published(DATA)
     assert {v.table: sum(w.table == v.table for w in values) for v in values} == {"1": 14, "3": 21, "4": 19}
-    assert [v.tolerance for v in values if v.verified == "true"] == ["0.15"]
-    one = next(v for v in values if (v.task, v.interval, v.offsets, v.peepholes) == ("nmsd", "30", "0 1", "true"))
+    assert [v.tolerance for v in values if v.verified] == [0.15]
+    one = next(v for v in values if (v.task, v.interval, v.offsets, v.peepholes) == ("nmsd", 30, (0, 1), True))
     assert (one.solved, one.mean, one.deviation) == (8, 12_885_000, 2_091_000)
-    failure = next(v for v in values if v.streams == "-")
+    failure = next(v for v in values if v.failed)
     assert failure.solved == 0
     assert math.isnan(failure.mean)
-    unknown = next(v for v in values if v.table == "1" and v.interval == "50")
+    unknown = next(v for v in values if v.table == "1" and v.interval == 50)
     assert unknown.solved is None
 
 
@@ -39,10 +41,10 @@ def test_no_condition_is_published_twice():
 
 
 def test_a_value_is_of_rows_of_its_condition_alone():
-    values = {"peepholes": "true", "forget_gate": "true", "output_activation": "sigmoid", "tolerance": "0.49"}
-    mine = row(0, task="gts", offsets="0", initial_state="zero", recipe="online", **values)
+    values = {"peepholes": True, "forget_gate": True, "output_activation": "sigmoid", "tolerance": 0.49}
+    mine = row(0, task="gts", offsets=(0,), initial_state="zero", recipe="online", **values)
     assert paper("100").is_of(mine)
-    for name, value in (("offsets", "0 1"), ("forget_gate", "false"), ("initial_state", "learned"), ("recipe", "bptt")):
+    for name, value in (("offsets", (0, 1)), ("forget_gate", False), ("initial_state", "learned"), ("recipe", "bptt")):
         assert not paper("100").is_of(replace(mine, **{name: value}))
 
 

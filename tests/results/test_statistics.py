@@ -130,8 +130,8 @@ def test_the_paired_ratio_by_hand():
 
 
 def test_pairs_have_seed_and_replica_in_common():
-    one = [row(3, training_streams="8", seed="1"), row(4, training_streams="8", seed="1")]
-    other = [row(4, training_streams="2", seed="1"), row(3, training_streams="2", seed="2")]
+    one = [row(3, training_streams=8, seed=1), row(4, training_streams=8, seed=1)]
+    other = [row(4, training_streams=2, seed=1), row(3, training_streams=2, seed=2)]
     assert paired_ratio(one, other).pairs == 1
     assert paired_ratio(one, other).ratio == pytest.approx(4)
     assert math.isnan(paired_ratio(one, other).interval[0])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
@@ -163,20 +162,20 @@ class Condition:
             raise ConfigurationError("recipe.truncated", True, f"false for the model {self.model}, which has no cells")
 
     @functools.cached_property
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> dict[str, Any]:
         """What a row of results says of the condition, by column."""
         return {
             "task": self.task.name,
-            "interval": str(self.task.min_interval),
-            "offsets": " ".join(map(str, self.task.offsets)),
+            "interval": self.task.min_interval,
+            "offsets": tuple(self.task.offsets),
             "waveform": self.task.waveform,
-            "peepholes": str(self.peepholes).lower(),
+            "peepholes": self.peepholes,
             "initial_state": self.initial_state + (f" {self.initial_noise}" if self.initial_noise else ""),
             "recipe": self.recipe.name,
             "protocol": self.protocol.name,
-            "forget_gate": str(self.forget_gate).lower(),
+            "forget_gate": self.forget_gate,
             "output_activation": self.output_activation,
-            "tolerance": repr(float(self.task.tolerance)),
+            "tolerance": float(self.task.tolerance),
             "model": str(self.model),
             "readings": self.task.readings,
         }
@@ -187,23 +186,3 @@ class Condition:
         recipe = "" if self.recipe == ONLINE else f", {self.recipe.name}"
         state = "" if self.initial_state == "zero" else f", {self.columns['initial_state'].replace('_', ' ')}"
         return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state + recipe
-
-
-def describe(conditions: Sequence[Condition]) -> dict[str, object]:
-    """Conditions in full, by what their rows say of them. A value that nobody has changed is what the version's code says it is."""
-    return {condition_name(c.columns): _chosen(c) for c in conditions}
-
-
-def _chosen(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
-    mine = {one.name: getattr(value, one.name) for one in fields(value)}
-    for one in fields(value):
-        default = one.default if one.default_factory is MISSING else one.default_factory()
-        if mine[one.name] == default:
-            del mine[one.name]
-    return {name: _chosen(held) if is_dataclass(held) else held for name, held in mine.items()}
-
-
-def condition_name(columns: Mapping[str, str]) -> str:
-    """A condition in one text, as `run.json` has it, from the values of CONDITION_COLUMNS."""
-    return " ".join(f"{name}={columns[name]}" for name in CONDITION_COLUMNS if columns[name])

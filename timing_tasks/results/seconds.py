@@ -10,9 +10,10 @@ from pathlib import Path
 
 from timing_tasks.conditions.condition import CONDITION_COLUMNS
 from timing_tasks.errors import ResultsError
-from timing_tasks.results.row import Row, cells_of
+from timing_tasks.results.row import Key, Row, cells_of, key_of_texts, key_texts
 
-COLUMNS = (*CONDITION_COLUMNS, "seed", "replica", "seconds")
+KEY_COLUMNS = (*CONDITION_COLUMNS, "seed", "replica")  # of Row.replica_key
+COLUMNS = (*KEY_COLUMNS, "seconds")
 
 
 def append_seconds(folder: Path, seconds: Mapping[Row, float]) -> None:
@@ -23,24 +24,24 @@ def append_seconds(folder: Path, seconds: Mapping[Row, float]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         if is_new:
             writer.writerow(COLUMNS)
-        writer.writerows((*row.replica_key, f"{value:.4g}") for row, value in seconds.items())
+        writer.writerows((*key_texts(KEY_COLUMNS, row.replica_key), f"{value:.4g}") for row, value in seconds.items())
 
 
-def read_seconds(folder: Path) -> dict[tuple[str, ...], float]:
+def read_seconds(folder: Path) -> dict[Key, float]:
     """The seconds by `Row.replica_key`; nothing of a file that is not there, nor of lines that a kill has torn.
 
     Raises:
         ResultsError: the file cannot be read.
     """
     path = folder / "seconds.csv"
-    found = {}
+    found: dict[Key, float] = {}
     try:
         with path.open(newline="", encoding="utf-8", errors="replace") as file:
             for cells in cells_of(file):
                 with contextlib.suppress(ValueError):
                     *key, seconds = cells
-                    if len(cells) == len(COLUMNS) and math.isfinite(float(seconds)):
-                        found[tuple(key)] = float(seconds)
+                    if math.isfinite(float(seconds)):
+                        found[key_of_texts(KEY_COLUMNS, key)] = float(seconds)
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -93,9 +93,9 @@ def observations(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
     A diverged net can never be solved: it counts as unsolved at the longest time that any net was observed, rather than
     as censored when it diverged, which would say that it might have done as well as the others.
     """
-    streams = np.array([float(row.training_streams) for row in rows])
+    streams = np.array([row.training_streams for row in rows], dtype=np.float64)
     diverged = np.array([row.status == "diverged" for row in rows])
-    return np.where(diverged, streams.max(), streams), np.array([row.status == "solved" for row in rows])
+    return np.where(diverged, streams.max(), streams), np.array([row.is_solved for row in rows])
 
 
 def summarise(rows: Sequence[Row]) -> Summary:
@@ -103,9 +103,7 @@ def summarise(rows: Sequence[Row]) -> Summary:
     streams, solved = observations(rows)
     given_up = [float(row.training_streams) for row in rows if row.status == "unsolved"]
     mean, deviation = _mean_and_deviation(streams[solved])
-    rmse, rmse_deviation = _mean_and_deviation(
-        np.array([float(row.rmse) for row in rows if row.status == "solved" and row.rmse])
-    )
+    rmse, rmse_deviation = _mean_and_deviation(np.array([row.rmse for row in rows if row.rmse is not None]))
     return Summary(
         nets=len(rows),
         solved=int(solved.sum()),
@@ -167,10 +165,7 @@ def paired_ratio(first: Sequence[Row], second: Sequence[Row]) -> PairedRatio:
     """Compare nets of two conditions that have seed and replica, and so all they draw, in common."""
     partners = {(row.seed, row.replica): row for row in second}
     pairs = [(row, partners[row.seed, row.replica]) for row in first if (row.seed, row.replica) in partners]
-    streams = [(float(a.training_streams), float(b.training_streams)) for a, b in pairs]
-    both = np.log(
-        [a / b for (a, b), rows in zip(streams, pairs, strict=True) if all(row.status == "solved" for row in rows)]
-    )
+    both = np.log([a.training_streams / b.training_streams for a, b in pairs if a.is_solved and b.is_solved])
     mean, deviation = _mean_and_deviation(both)
     width = float(stats.t.ppf(0.975, len(both) - 1)) * deviation / math.sqrt(len(both)) if len(both) > 1 else math.nan
     earlier = sum(_is_earlier(a, b) for a, b in pairs)
@@ -183,9 +178,9 @@ def paired_ratio(first: Sequence[Row], second: Sequence[Row]) -> PairedRatio:
 
 def _is_earlier(one: Row, other: Row) -> bool:
     """Whether it is known that one net is solved with fewer training streams than the other."""
-    if one.status != "solved" or other.status == "diverged":
-        return one.status == "solved"
-    return int(one.training_streams) < int(other.training_streams) + (other.status == "unsolved")
+    if not one.is_solved or other.status == "diverged":
+        return one.is_solved
+    return one.training_streams < other.training_streams + (other.status == "unsolved")
 
 
 def log_rank(first: Sequence[Row], second: Sequence[Row]) -> LogRank:

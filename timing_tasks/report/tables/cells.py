@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 
 from timing_tasks.conditions.condition import INITIAL_STATES
 from timing_tasks.conditions.model import PEEPHOLE_LSTM
-from timing_tasks.results.row import Row
+from timing_tasks.results.published import Published
+from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import Summary
 from timing_tasks.tasks.task import USUAL_TOLERANCE
 
@@ -45,12 +47,12 @@ class Columns:
 def by_condition(rows: Sequence[Row]) -> list[list[Row]]:
     """The rows of each condition; tasks in the order of their first rows, and their nets from the plainest on."""
 
-    def place(some: list[Row]) -> tuple[int, int, int, str, str, int]:
+    def place(some: list[Row]) -> tuple[int, int, int, bool, bool, int]:
         row = some[0]
         of_net = row.forget_gate, row.peepholes, INITIAL_STATES.index(row.initial_state.split()[0])
         return tasks[task_of(row)], recipes[row.recipe], models[row.model], *of_net
 
-    conditions: dict[tuple[str, ...], list[Row]] = {}
+    conditions: dict[Key, list[Row]] = {}
     for row in rows:
         conditions.setdefault(row.condition, []).append(row)
     tasks = {task: number for number, task in enumerate(dict.fromkeys(map(task_of, rows)))}
@@ -64,10 +66,10 @@ def asked(row: Row) -> str:
     if row.waveform:
         text = row.waveform
     else:
-        offsets = row.offsets.split()
-        is_range = len(offsets) > 3 and offsets == [str(i) for i in range(len(offsets))]
-        text = "{0,…," + offsets[-1] + "}" if is_range else "{" + ",".join(offsets) + "}"
-    return text if row.tolerance == str(USUAL_TOLERANCE[row.task]) else f"{text} ±{row.tolerance}"
+        is_range = len(row.offsets) > 3 and row.offsets == tuple(range(len(row.offsets)))
+        inside = f"0,…,{row.offsets[-1]}" if is_range else ",".join(map(str, row.offsets))
+        text = "{" + inside + "}"
+    return text if row.tolerance == USUAL_TOLERANCE[row.task] else f"{text} ±{row.tolerance}"
 
 
 def title_of(title: str, rows: Sequence[Row]) -> str:
@@ -78,13 +80,30 @@ def title_of(title: str, rows: Sequence[Row]) -> str:
 
 def net(row: Row) -> str:
     """The net, as a table names it: the paper's by what is or isn't in its cell, others by their layer and its size."""
-    forget_gate = "" if row.forget_gate == "true" else ", f = 1"
+    forget_gate = "" if row.forget_gate else ", f = 1"
     state = "" if row.initial_state == "zero" else ", " + row.initial_state.replace("_", " ")
     if row.model == PAPERS_MODEL:
-        name = "peephole" if row.peepholes == "true" else "LSTM"
+        name = "peephole" if row.peepholes else "LSTM"
     else:
-        name = row.model.replace("_lstm", "" if row.peepholes == "true" else " LSTM without peepholes")
+        name = row.model.replace("_lstm", "" if row.peepholes else " LSTM without peepholes")
     return name + forget_gate + state + ("" if row.recipe == "online" else f", {row.recipe}")
+
+
+def printed(mean: Decimal | None, deviation: Decimal | None, value: Published) -> str:
+    """A number of the paper as it stands there, with a question mark where nobody has checked it; `-` for a failure."""
+    if mean is None:
+        return "-" if value.failed else ""
+    return f"{mean}" + ("" if deviation is None else f" ± {deviation}") + unchecked(value)
+
+
+def percent(value: Published) -> str:
+    """The paper's solved nets."""
+    return "" if value.solved_percent is None else f"{value.solved_percent}{unchecked(value)}"
+
+
+def unchecked(value: Published) -> str:
+    """The mark of what nobody has checked."""
+    return "" if value.verified else "?"
 
 
 def thousands(streams: float) -> str:
@@ -93,7 +112,7 @@ def thousands(streams: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def task_of(row: Row) -> tuple[str, ...]:
+def task_of(row: Row) -> Key:
     """What rows of one task have in common."""
     return tuple(getattr(row, column) for column in TASK_COLUMNS)
 
@@ -103,7 +122,7 @@ def identify(columns: Columns, row: Row, rows: Sequence[Row], with_net: bool = T
     if len({row.task for row in rows}) > 1:
         columns.add("task", row.task.upper())
     kinds = {bool(row.waveform) for row in rows}
-    columns.add("F", row.interval)
+    columns.add("F", str(row.interval))
     columns.add("asked" if len(kinds) > 1 else "shape" if kinds == {True} else "I(n)", asked(row))
     if with_net:
         columns.add("net", net(row))

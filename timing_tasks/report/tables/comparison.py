@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from timing_tasks.report.tables import Table
-from timing_tasks.report.tables.cells import Columns, asked, by_condition, identify, median, net, thousands
+from timing_tasks.report.tables.cells import (
+    Columns,
+    asked,
+    by_condition,
+    identify,
+    median,
+    net,
+    percent,
+    printed,
+    thousands,
+)
 from timing_tasks.results.published import Published, compare_solved, compare_streams, is_cut_short
 from timing_tasks.results.row import Row
 from timing_tasks.results.statistics import Summary, summarise
@@ -55,23 +65,19 @@ def comparison(title: str, rows: Sequence[Row], published: Sequence[Published]) 
         notes.append("Identity output." if len(identity) == len(conditions) else f"Identity output: {names}.")
     if any("†" in cell for cell in columns.cells["solved (95%)"]):
         notes.append(_CUT_SHORT_NOTE)
-    if any(value and value.verified != "true" for value in values):
+    if any(value and not value.verified for value in values):
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
     notes.append(_HELD_NOTE if any(values) else "No values of the paper are known for these.")
     return Table(title, columns.header, columns.lines, tuple(notes), ("restricted", "given up"), _DETAILS_NOTE)
 
 
 def _add_paper(columns: Columns, value: Published | None) -> None:
-    def with_deviation(text: str, deviation: str) -> str:
-        return text + (f" ± {deviation}" if deviation else "")
-
-    mark = "" if value is None or value.verified == "true" else "?"
     for column, text in (
-        ("paper %", value.solved_percent if value else ""),
-        ("paper streams", with_deviation(value.streams, value.streams_deviation) if value else ""),
-        ("paper RMSE", with_deviation(value.rmse, value.rmse_deviation) if value else ""),
+        ("paper %", value and percent(value)),
+        ("paper streams", value and printed(value.streams, value.streams_deviation, value)),
+        ("paper RMSE", value and printed(value.rmse, value.rmse_deviation, value)),
     ):
-        columns.add(column, text if text in ("", "-") else text + mark)
+        columns.add(column, text or "")
 
 
 def _add_ours(columns: Columns, summary: Summary, rows: Sequence[Row]) -> None:
@@ -88,11 +94,11 @@ def _add_ours(columns: Columns, summary: Summary, rows: Sequence[Row]) -> None:
     columns.add("restricted", thousands(summary.restricted_mean))
     columns.add("RMSE", rmse)
     some = [row for row in rows if row.status == "unsolved"]
-    best = max((int(row.test_size) for row in some), default=0)
+    best = max((row.test_size for row in some), default=0)
     columns.add("given up", f"{len(some)} from {thousands(summary.censored_at)} on, best {best}" if some else "")
 
 
 def _held(summary: Summary, value: Published | None) -> str:
-    if value is None or not (value.solved_percent or value.streams):
+    if value is None or (value.solved_percent is None and value.streams is None):
         return ""
     return "; ".join(dict.fromkeys((compare_solved(summary, value), compare_streams(summary, value))))

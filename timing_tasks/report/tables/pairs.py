@@ -9,7 +9,7 @@ from dataclasses import replace
 from timing_tasks.report.restarts import FOLLOWED, STARTS, outcome, restarted
 from timing_tasks.report.tables import Table
 from timing_tasks.report.tables.cells import Columns, by_condition, factor, identify, median, net, p_text, task_of
-from timing_tasks.results.row import Row
+from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import LogRank, log_rank, paired_ratio, summarise
 
 _RATIO_NOTE = (
@@ -105,7 +105,7 @@ def initial_states(title: str, rows: Sequence[Row]) -> Table:
     return Table(title, columns.header, columns.lines, notes, details)
 
 
-def _but_for_the_state(row: Row) -> tuple[str, ...]:
+def _but_for_the_state(row: Row) -> Key:
     return replace(row, initial_state="").condition
 
 

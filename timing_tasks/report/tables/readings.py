@@ -38,7 +38,7 @@ def readings(title: str, runs: Mapping[str, Sequence[Row]], published: Sequence[
             columns.add("net", net_name)
             marks = [_add(columns, some, published) for some in conditions]
             columns.add(f"{AS_PUBLISHED}, {OTHERWISE}", f"{marks.count(AS_PUBLISHED)}, {marks.count(OTHERWISE)}")
-    unchecked = any(value.verified != "true" for value in published)
+    unchecked = any(not value.verified for value in published)
     notes = (
         *_NOTES,
         *(["The paper's values are recalled, but for those that its data files call verified."] if unchecked else []),

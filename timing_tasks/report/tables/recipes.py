@@ -9,10 +9,10 @@ import numpy as np
 
 from timing_tasks.report.tables import Table
 from timing_tasks.report.tables.cells import Columns, by_condition, factor, identify, median, task_of
-from timing_tasks.results.row import Row
+from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import kaplan_meier_median, observations, summarise, wilson_interval
 
-Seconds = Mapping[tuple[str, ...], float]  # by Row.replica_key
+Seconds = Mapping[Key, float]  # by Row.replica_key
 
 _NOTE = (
     "Weights: of the net, the learned state and the output unit included. Streams: training streams in thousands, the "
@@ -30,11 +30,11 @@ def weights_of(row: Row) -> int:
     """How many weights the row's net learns."""
     name, _, size = row.model.rpartition(" ")
     if name not in ("peephole_lstm", "lstm", "gru"):
-        return len(row.weights.split())
+        return len(row.weights)
     h = int(size)
     per_unit = h + 2 if name == "peephole_lstm" else h + 3  # from x, from the units, one bias; torch's layers have two
-    gates = {"peephole_lstm": 4 if row.forget_gate == "true" else 3, "lstm": 4, "gru": 3}[name]
-    peepholes = (gates - 1) * h if row.peepholes == "true" else 0
+    gates = {"peephole_lstm": 4 if row.forget_gate else 3, "lstm": 4, "gru": 3}[name]
+    peepholes = (gates - 1) * h if row.peepholes else 0
     states = {"zero": 0, "learned_cell_state": 1, "learned_cell_output": 1}.get(
         row.initial_state.split()[0], 1 if name == "gru" else 2
     )
@@ -65,7 +65,7 @@ def recipes(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
 
 def summary(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
     """The same over all conditions, one line for each recipe with each net and initial state. For the arguments see `recipes`."""
-    learners: dict[tuple[str, ...], dict[tuple[str, ...], list[Row]]] = {}
+    learners: dict[Key, dict[Key, list[Row]]] = {}
     for some in by_condition(rows):
         learners.setdefault(_learner(some[0]), {})[task_of(some[0])] = some
     first = next(iter(learners.values()))
@@ -86,15 +86,13 @@ def summary(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
     return Table(title, columns.header, columns.lines, (_SUMMARY_NOTE,))
 
 
-def _learner(row: Row) -> tuple[str, ...]:
+def _learner(row: Row) -> Key:
     return row.recipe, row.model, row.peepholes, row.forget_gate, row.initial_state
 
 
 def _add_learner(columns: Columns, row: Row) -> None:
     columns.add("recipe", row.recipe)
-    columns.add(
-        "net", row.model + ("" if row.peepholes == "true" or not row.model.startswith("peephole") else ", none")
-    )
+    columns.add("net", row.model + ("" if row.peepholes or not row.model.startswith("peephole") else ", none"))
     columns.add("state", row.initial_state.replace("_", " "))
     columns.add("weights", str(weights_of(row)))
 

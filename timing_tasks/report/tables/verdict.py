@@ -10,7 +10,17 @@ from dataclasses import replace
 from scipy import stats
 
 from timing_tasks.report.tables import Table
-from timing_tasks.report.tables.cells import Columns, by_condition, factor, identify, p_text, task_of, thousands
+from timing_tasks.report.tables.cells import (
+    Columns,
+    by_condition,
+    factor,
+    identify,
+    p_text,
+    percent,
+    printed,
+    task_of,
+    thousands,
+)
 from timing_tasks.results.published import (
     NO_DIFFERENCE,
     NOT_COMPARABLE,
@@ -21,7 +31,7 @@ from timing_tasks.results.published import (
     compare_summaries,
     is_cut_short,
 )
-from timing_tasks.results.row import Row
+from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import Summary, log_rank, summarise
 from timing_tasks.tasks.task import USUAL_TOLERANCE
 
@@ -44,9 +54,7 @@ _NETS_NOTE = (
 )
 
 
-def verdict(
-    title: str, rows: Sequence[Row], published: Sequence[Published], searched: Collection[tuple[str, ...]] = ()
-) -> Table:
+def verdict(title: str, rows: Sequence[Row], published: Sequence[Published], searched: Collection[Key] = ()) -> Table:
     """Every condition of the paper, held against it.
 
     Args:
@@ -61,25 +69,21 @@ def verdict(
         value = next((value for value in published if value.is_of(some[0])), None)
         if value is None:
             continue
-        ours, mark = summarise(some), "" if value.verified == "true" else "?"
+        ours = summarise(some)
         low, high = ours.interval
         identify(columns, some[0], rows)
-        columns.add("paper %", value.solved_percent and value.solved_percent + mark)
+        columns.add("paper %", percent(value))
         cut = "†" if is_cut_short(ours, some[0].task) else ""
         columns.add("solved (95%)", f"{ours.solved}/{ours.nets}{cut} ({100 * low:.0f}–{100 * high:.0f}%)")
-        deviation = f" ± {value.streams_deviation}" if value.streams_deviation else ""
-        columns.add(
-            "paper streams",
-            value.streams and (value.streams if value.streams == "-" else value.streams + deviation + mark),
-        )
+        columns.add("paper streams", printed(value.streams, value.streams_deviation, value))
         columns.add("streams (95%)", _mean(ours))
         both = compare_solved(ours, value), compare_streams(ours, value)
         for name, text in zip(("solved", "streams"), both, strict=True):
             columns.add(f"{name}: verdict", text)
-        origin = SEARCHED if task_of(some[0]) in searched and some[0].forget_gate == "true" else HELD_OUT
+        origin = SEARCHED if task_of(some[0]) in searched and some[0].forget_gate else HELD_OUT
         said[origin].append(both)
         columns.add("protocol", origin)
-        minutes = sum(int(row.net_steps) for row in some) / 1e8 / 60
+        minutes = sum(row.net_steps for row in some) / 1e8 / 60
         columns.add("minutes", f"{minutes:.1f}" if minutes >= 0.1 else "< 0.1")
         limit = f" budget.net_steps={_limit(some)}" if cut else ""
         replicas = "" if ours.nets == _USUAL_NETS else f" replicas={ours.nets}"
@@ -90,7 +94,7 @@ def verdict(
         *(_counts(origin, pairs) for origin, pairs in said.items() if pairs),
         *_NOTES,
     ]
-    if any(value.verified != "true" for value in published):
+    if any(not value.verified for value in published):
         notes.append("? The paper's values are recalled; nobody has checked them against the journal's pages.")
     return Table(title, columns.header, columns.lines, tuple(notes), ("minutes", "alone"))
 
@@ -104,8 +108,8 @@ def peepholes(title: str, rows: Sequence[Row], published: Sequence[Published]) -
         published: the paper's values.
     """
     columns = Columns()
-    conditions = [some for some in by_condition(rows) if some[0].forget_gate == "true"]
-    without = {_but_for_peepholes(some[0]): some for some in conditions if some[0].peepholes == "false"}
+    conditions = [some for some in by_condition(rows) if some[0].forget_gate]
+    without = {_but_for_peepholes(some[0]): some for some in conditions if not some[0].peepholes}
     for some in conditions:
         plain = without.get(_but_for_peepholes(some[0]))
         values = [
@@ -123,7 +127,7 @@ def peepholes(title: str, rows: Sequence[Row], published: Sequence[Published]) -
         for name, value in (("peephole", first), ("LSTM", second)):
             columns.add(
                 f"paper: {name}",
-                f"{value.solved_percent}%" + (f", {value.streams}" if value.streams not in ("", "-") else ""),
+                f"{value.solved_percent}%" + ("" if value.streams is None else f", {value.streams}"),
             )
         columns.add("paper: peepholes are", paper)
         for name, group in (("peephole", some), ("LSTM", plain)):
@@ -141,7 +145,7 @@ def peepholes(title: str, rows: Sequence[Row], published: Sequence[Published]) -
 
 def _limit(rows: Sequence[Row]) -> int:
     """The net-steps at which nets were given up: theirs, which a last stream has made a few more, cut down to two digits."""
-    least = min(int(row.net_steps) for row in rows if row.status == "unsolved")
+    least = min(row.net_steps for row in rows if row.status == "unsolved")
     unit: int = 10 ** (len(str(least)) - 2)
     return least // unit * unit
 
@@ -161,8 +165,8 @@ def _mean(ours: Summary) -> str:
     return f"{thousands(ours.mean)} ({thousands(max(0.0, ours.mean - width))}–{thousands(ours.mean + width)})"
 
 
-def _but_for_peepholes(row: Row) -> tuple[str, ...]:
-    return replace(row, peepholes="").condition
+def _but_for_peepholes(row: Row) -> Key:
+    return replace(row, peepholes=False).condition
 
 
 def _overrides(row: Row) -> str:
@@ -170,9 +174,9 @@ def _overrides(row: Row) -> str:
     if row.waveform:
         parts = [f"task.waveform={row.waveform}", f"task.period={row.interval}"]
     else:
-        parts = [f"task.min_interval={row.interval}", f"task.offsets=[{row.offsets.replace(' ', ',')}]"]
-    if row.tolerance != str(USUAL_TOLERANCE[row.task]):
+        parts = [f"task.min_interval={row.interval}", f"task.offsets=[{','.join(map(str, row.offsets))}]"]
+    if row.tolerance != USUAL_TOLERANCE[row.task]:
         parts.append(f"task.tolerance={row.tolerance}")
-    if row.forget_gate == "false":
+    if not row.forget_gate:
         parts.append("forget_gate=false")
-    return shlex.join([f"task={row.task}", *parts, f"peepholes={row.peepholes}"])
+    return shlex.join([f"task={row.task}", *parts, f"peepholes={str(row.peepholes).lower()}"])
