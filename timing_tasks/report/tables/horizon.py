@@ -44,7 +44,9 @@ def horizon(title: str, rows: Sequence[Row], initial_forget_bias: float) -> Tabl
         columns.add("best", str(max(row.test_size for row in others)) if others else "")
         columns.add("left after F", _left(others, initial_forget_bias))
     protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
-    return Table(title, columns.header, columns.lines, (f"Protocol: {protocols}. {_NOTE}",))
+    return Table(
+        title, columns.header, columns.lines, (f"Protocol: {protocols}. {_NOTE}",), ("diverged", "best", "left after F")
+    )
 
 
 def _given_up(rows: Sequence[Row]) -> str:

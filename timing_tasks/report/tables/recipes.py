@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from timing_tasks.report.tables import Table
-from timing_tasks.report.tables.cells import Columns, by_condition, factor, identify, median, task_of
+from timing_tasks.report.tables.cells import STATES, Columns, by_condition, factor, identify, median, task_of
 from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import kaplan_meier_median, observations, summarise, wilson_interval
 
@@ -56,11 +56,14 @@ def recipes(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
         summary = summarise(some)
         low, high = summary.interval
         diverged = f", {summary.diverged} diverged" if summary.diverged else ""
-        columns.add("solved (95%)", f"{summary.solved}/{summary.nets} ({100 * low:.0f}–{100 * high:.0f}%{diverged})")
+        columns.add("solved", f"{summary.solved}/{summary.nets}")
+        columns.add("95%", f"{100 * low:.0f}–{100 * high:.0f}%{diverged}")
         columns.add("streams", median(summary))
         columns.add("seconds", _seconds_text(_median_seconds(some, seconds), some, seconds))
     protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
-    return Table(title, columns.header, columns.lines, (f"Protocol: {protocols}. {_NOTE}",))
+    return Table(
+        title, columns.header, columns.lines, (f"Protocol: {protocols}. {_NOTE}",), ("95%", "weights", "seconds")
+    )
 
 
 def summary(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
@@ -77,13 +80,14 @@ def summary(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
         low, high = wilson_interval(solved, nets)
         whole = sum(all(row.status == "solved" for row in some) for some in groups)
         columns.add("whole", f"{whole} of {len(groups)}")
-        columns.add("nets solved (95%)", f"{solved}/{nets} ({100 * low:.0f}–{100 * high:.0f}%)")
+        columns.add("nets solved", f"{solved}/{nets}")
+        columns.add("95%", f"{100 * low:.0f}–{100 * high:.0f}%")
         pairs = [(some, first[task]) for task, some in by_task.items() if task in first]
         columns.add("streams", _mean_ratio([(summarise(a).median, summarise(b).median) for a, b in pairs]))
         columns.add(
             "seconds", _mean_ratio([(_median_seconds(a, seconds), _median_seconds(b, seconds)) for a, b in pairs])
         )
-    return Table(title, columns.header, columns.lines, (_SUMMARY_NOTE,))
+    return Table(title, columns.header, columns.lines, (_SUMMARY_NOTE,), ("95%", "weights", "seconds"))
 
 
 def _learner(row: Row) -> Key:
@@ -93,7 +97,7 @@ def _learner(row: Row) -> Key:
 def _add_learner(columns: Columns, row: Row) -> None:
     columns.add("recipe", row.recipe)
     columns.add("net", row.model + ("" if row.peepholes or not row.model.startswith("peephole") else ", none"))
-    columns.add("state", row.initial_state.replace("_", " "))
+    columns.add("state", STATES.get(row.initial_state, row.initial_state))
     columns.add("weights", str(weights_of(row)))
 
 
