@@ -95,7 +95,7 @@ def test_where_peepholes_are_better_is_set_beside_where_the_paper_says_so(publis
     [line] = peepholes(
         "T", rows(False, *slow, status="unsolved") + rows(True, *slow, status="unsolved"), published
     ).lines
-    assert line[-2:] == ("nothing is solved", "open")
+    assert line[-2:] == ("none solved", "open")
 
 
 def test_each_line_of_the_committed_verdict_says_how_to_run_it_alone(published: list[Published]):

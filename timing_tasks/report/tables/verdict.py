@@ -152,7 +152,7 @@ def peepholes(title: str, rows: Sequence[Row], published: Sequence[Published]) -
         low, high = result.interval
         columns.add("rate ratio (95%)", "" if nothing else f"{factor(result.ratio)} ({factor(low)}–{factor(high)})")
         columns.add("p (log-rank)", "" if nothing else p_text(result.p_value))
-        columns.add("here: peepholes are", "nothing is solved" if nothing else here)
+        columns.add("here: peepholes are", "none solved" if nothing else here)
         differs = "only here" if paper == NO_DIFFERENCE else "otherwise"
         columns.add("verdict", "open" if nothing else "as printed" if paper == here else differs)
     dispensable = ("p (log-rank)", "rate ratio (95%)", "paper: peephole", "paper: LSTM")
