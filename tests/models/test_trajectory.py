@@ -75,7 +75,7 @@ def first_solved(path: Path) -> list[Row]:
 
 
 def run(row: Row, asked: Stream, factor: float = 1.0) -> Trajectory:
-    return trajectory(factor * row.net_weights, asked.inputs, row.output_activation, row.forget_gate == "true")
+    return trajectory(factor * row.net_weights, asked.inputs, row.output_activation, row.forget_gate)
 
 
 def is_chaotic(row: Row, asked: Stream, output: np.ndarray) -> bool:
@@ -92,7 +92,7 @@ def test_the_kept_weights_solve_their_tests_again(path: Path):
         task = row.asked
         tests = range(task.test_streams) if task.test_periods == 1 else [0]
         for test in tests:
-            asked = stream(task, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, test)
+            asked = stream(task, row.seed, row.replica, row.training_streams, Purpose.TEST, test)
             units = run(row, asked)
             if task.name == "nmsd" and is_chaotic(row, asked, units.output):
                 by_chance.append((row.interval, row.peepholes))
@@ -103,5 +103,5 @@ def test_the_kept_weights_solve_their_tests_again(path: Path):
             # A few solutions are chaotic: a change in the last bit of a weight grows until it can be seen, within the
             # tolerance.
             moved = root_mean_square_error(asked, run(row, asked, 1 + 1e-15).output)
-            assert float(row.rmse) == pytest.approx(error, rel=max(1e-9, 30 * abs(moved / error - 1))), row
-    assert by_chance == ([("40", "true")] if path.parent.name == "table1" else [])
+            assert row.rmse == pytest.approx(error, rel=max(1e-9, 30 * abs(moved / error - 1))), row
+    assert by_chance == ([(40, True)] if path.parent.name == "table1" else [])

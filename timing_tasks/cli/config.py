@@ -15,13 +15,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from timing_tasks.cli import variants
-from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, Budget, Condition, Protocol, describe
+from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, Budget, Condition, Protocol
 from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, Recipe
 from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.experiment.experiment import Experiment, identity
 from timing_tasks.experiment.started import check_started
 from timing_tasks.learning.online.engine import available
+from timing_tasks.results.description import describe
 from timing_tasks.tasks import TASKS, Task
 from timing_tasks.tasks.paper import USUAL_TOLERANCE
 

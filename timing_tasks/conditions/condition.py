@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from timing_tasks.conditions.initial_state import ZERO, NamedInitialState
@@ -193,20 +192,20 @@ class Condition:
             raise ConfigurationError("recipe.truncated", True, f"false for the model {self.model}, which has no cells")
 
     @functools.cached_property
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> dict[str, Any]:
         """What a row of results says of the condition, by column."""
         return {
             "task": self.task.name,
-            "interval": str(self.task.min_interval),
-            "offsets": " ".join(map(str, self.task.offsets)),
+            "interval": self.task.min_interval,
+            "offsets": tuple(self.task.offsets),
             "waveform": self.task.waveform,
-            "peepholes": str(self.peepholes).lower(),
+            "peepholes": self.peepholes,
             "initial_state": str(self.initial_state),
             "recipe": self.recipe.name,
             "protocol": self.protocol.name,
-            "forget_gate": str(self.forget_gate).lower(),
+            "forget_gate": self.forget_gate,
             "output_activation": self.output_activation,
-            "tolerance": repr(float(self.task.tolerance)),
+            "tolerance": float(self.task.tolerance),
             "model": str(self.model),
             "readings": self._readings,
         }
@@ -223,31 +222,3 @@ class Condition:
         recipe = "" if self.recipe == ONLINE else f", {self.recipe.name}"
         state = "" if self.initial_state == ZERO else f", {self.columns['initial_state'].replace('_', ' ')}"
         return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state + recipe
-
-
-def describe(conditions: Sequence[Condition]) -> dict[str, object]:
-    """Conditions in full, by what their rows say of them. A value that nobody has changed is what the version's code says it is."""
-    return {condition_name(c.columns): _chosen(c) for c in conditions}
-
-
-def _chosen(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
-    if isinstance(value, Task):
-        return value.parameters
-    mine = {one.name: getattr(value, one.name) for one in fields(value)}
-    for one in fields(value):
-        default = one.default if one.default_factory is MISSING else one.default_factory()
-        if mine[one.name] == default:
-            del mine[one.name]
-    return {name: _described(held) for name, held in mine.items()}
-
-
-def _described(value: Any) -> Any:
-    if isinstance(value, NamedInitialState):
-        return str(value)
-    return _chosen(value) if is_dataclass(value) else value
-
-
-def condition_name(columns: Mapping[str, str]) -> str:
-    """A condition in one text, as `run.json` has it, from the values of CONDITION_COLUMNS."""
-    return " ".join(f"{name}={columns[name]}" for name in CONDITION_COLUMNS if columns[name])
