@@ -69,7 +69,7 @@ class TimingModule(L.LightningModule):
         super().__init__()
         if loss not in LOSSES:
             raise ConfigurationError("loss", loss, " or ".join(LOSSES))
-        self.save_hyperparameters("loss")
+        self.save_hyperparameters({"loss": loss})
         self.net, self.loss = net, loss
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.train_metrics, self.val_metrics, self.test_metrics = map(stream_metrics, ("train/", "val/", "test/"))
