@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from timing_tasks.conditions.condition import Condition
-from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.models.weights import WEIGHT_NAMES
 
 
 def cell_step(

@@ -13,12 +13,8 @@ from tests.helpers.conditions import make_condition
 from tests.helpers.scripts import ROOT
 from timing_tasks.cli import app
 from timing_tasks.cli.config import experiment as checked
-from timing_tasks.conditions.condition import (
-    CELL_OUTPUT_ACTIVATIONS,
-    GRADIENTS,
-    INITIAL_STATES,
-    Condition,
-)
+from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, GRADIENTS, Condition
+from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES
 from timing_tasks.learning.online.engine import create
 from timing_tasks.learning.online.population import Population, State, Verdict
 from timing_tasks.tasks import Task
@@ -47,7 +43,7 @@ def conditions(draw: st.DrawFn) -> Condition:
         "cell_output_activation": draw(st.sampled_from(CELL_OUTPUT_ACTIVATIONS)),
         "gradient": draw(st.sampled_from(GRADIENTS)),
     }
-    initial_state = draw(st.sampled_from(INITIAL_STATES))
+    initial_state = draw(st.sampled_from(INITIAL_STATE_NAMES))
     readings["state_carried_over"] = initial_state == "zero" and draw(st.booleans())
     return make_condition(
         draw(tasks()),
@@ -59,8 +55,7 @@ def conditions(draw: st.DrawFn) -> Condition:
         peepholes=draw(st.booleans()),
         forget_gate=draw(st.booleans()),
         output_activation=draw(st.sampled_from(["sigmoid", "identity"])),
-        initial_state=initial_state,
-        initial_noise=0.3 if initial_state == "noisy" else 0.0,
+        initial_state="noisy 0.3" if initial_state == "noisy" else initial_state,
     )
 
 
@@ -154,7 +149,7 @@ KEYS = (
     *(
         "trainer.num_nodes",
         "trainer.accelerator",
-        "initial_state.noise",
+        "initial_state.deviation",
         "recipe",
         "conditions",
         "nonsense",

@@ -1,19 +1,18 @@
 """The gradients that the engines sum up along a stream, by autograd and by finite differences: every gradient, h and state."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
 from tests.helpers.conditions import CONDITIONS, make_condition
 from tests.helpers.engines import busy_weights, population
+from tests.helpers.nets import gradient_vector, papers_net
 from tests.helpers.reference import outputs
 from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, GRADIENTS, Condition
 from timing_tasks.learning.online.engine import Engine
 from timing_tasks.learning.online.population import State
-from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES, TimingNetwork
 from timing_tasks.models.trajectory import trajectory
+from timing_tasks.models.weights import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
 from timing_tasks.tasks import Stream, Task, stream
 
 TASKS = (
@@ -54,7 +53,7 @@ def first_streams(engine: Engine, conditions: list[Condition]) -> tuple[State, S
     for r, condition in enumerate(conditions):
         if not condition.peepholes:
             before.weights[r, [WEIGHT_NAMES.index(name) for name in PEEPHOLES]] = 0.0
-        if condition.initial_state == "learned":
+        if condition.initial_state.name == "learned":
             before.weights[r, [WEIGHT_NAMES.index(name) for name in INITIAL_STATE]] = torch.tensor([0.7, -0.4]).double()
     shown = [
         stream(c.task, 7, 0, 0, periods=int(p))
@@ -80,32 +79,33 @@ def test_every_gradient_is_that_of_autograd(engine: Engine):
         (0.5 * (d - z)[mask].square().sum()).backward()
         assert weights.grad is not None
         expected = -weights.grad.numpy()
-        if condition.initial_state == "zero":
+        if condition.initial_state.name == "zero":
             expected[[WEIGHT_NAMES.index(name) for name in INITIAL_STATE]] = 0.0
         np.testing.assert_allclose(after.deltas[r].numpy(), expected, rtol=1e-9, atol=1e-11, err_msg=str(condition))
-        absent = 3 * (not condition.peepholes) + 2 * (condition.initial_state == "zero")
+        absent = 3 * (not condition.peepholes) + 2 * (condition.initial_state.name == "zero")
         absent += 4 * (condition.task.name == "pfg")  # which has no input
         assert np.count_nonzero(expected) == 19 - absent
 
 
-def test_the_full_gradient_is_that_of_the_layer(engine: Engine):
-    full = [
-        c
-        for c in WHOLE_GRADIENT
-        if c.protocol == replace(c.protocol, gradient="full", cell_output_activation="identity")
-    ]
-    before, after, shown = first_streams(engine, full)
-    for r, condition in enumerate(full):
-        net = TimingNetwork(condition.peepholes, condition.output_activation, initial_state=condition.initial_state)
+def test_every_gradient_is_that_of_the_layer(engine: Engine):
+    before, after, shown = first_streams(engine, WHOLE_GRADIENT)
+    for r, condition in enumerate(WHOLE_GRADIENT):
+        net = papers_net(
+            condition.peepholes,
+            condition.output_activation,
+            truncated=condition.protocol.gradient == "truncated",
+            initial_state=condition.initial_state.name,
+            cell_output_activation=condition.protocol.cell_output_activation,
+        )
         net.load_vector(before.weights[r].numpy())
         z = net(torch.from_numpy(shown[r].inputs).reshape(1, -1, 1)).flatten()
         d, mask = torch.from_numpy(shown[r].targets), torch.from_numpy(shown[r].has_target)
         (0.5 * (d - z)[mask].square().sum()).backward()
-        np.testing.assert_allclose(after.deltas[r].numpy(), -net.gradient_vector(), rtol=1e-9, atol=1e-11)
+        np.testing.assert_allclose(after.deltas[r].numpy(), -gradient_vector(net), rtol=1e-9, atol=1e-11)
 
 
 def test_the_full_gradient_is_that_of_finite_differences(engine: Engine):
-    conditions = [c for c in WHOLE_GRADIENT if c.protocol.gradient == "full" and c.initial_state == "learned"]
+    conditions = [c for c in WHOLE_GRADIENT if c.protocol.gradient == "full" and c.initial_state.name == "learned"]
     before, after, shown = first_streams(engine, conditions)
     for r, condition in enumerate(conditions):
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.models.weights import WEIGHT_NAMES
 
 STATE_WEIGHTS = WEIGHT_NAMES.index("w_kh")  # the weights that the state depends on come before those of the output unit
 TRUNCATED_TRACES = WEIGHT_NAMES.index("w_ox")  # of them, those that the truncated gradient has traces of
