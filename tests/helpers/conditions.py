@@ -100,8 +100,7 @@ LEARNED = (
         Task("pfg", 6, (), "cos", 0.3),
         readings={"cell_output_activation": "centred_logistic", "gradient": "full"},
         output_activation="identity",
-        initial_state="noisy",
-        initial_noise=0.1,
+        initial_state="noisy 0.1",
     ),
     make_condition(Task("msd", 3, (0, 1)), 1e-3, readings={"gradient": "full"}, initial_state="learned_cell_state"),
 )
