@@ -62,7 +62,6 @@ MISTAKES = [
     ("task=pfg protocol.first_phase=10", "protocol.first_phase", "from 0 to 9"),
     ("protocol.cell_output_activation=tanh", "protocol.cell_output_activation", "identity or centred_logistic, or one"),
     ("protocol.cell_output_activation={lstm:identity}", "protocol.cell_output_activation", "lstm and peephole_lstm"),
-    ("recipe=bptt protocol.cell_output_activation=centred_logistic", "protocol.cell_output_activation", "identity for"),
     ("protocol.gradient=exact", "protocol.gradient", "truncated or full"),
     ("protocol.initial_weight_range=0", "protocol.initial_weight_range", "above 0"),
     ("protocol.state_carried_over=1", "protocol.state_carried_over", "true or false"),

@@ -43,14 +43,14 @@ public:
         return first(*std::max_element(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); }));
     }
 
-    // Beside replicas that have these needs together: preferably one that makes their step no slower and does not come to a step
-    // that is slower than its own. The full gradient and the others never share a step.
+    // Beside replicas that have these needs together: preferably one with the same needs, so that no step does more than its nets
+    // need. The full gradient never shares a step with the truncated one.
     Turn take_beside(int together) {
         const std::lock_guard<std::mutex> lock(mutex_);
-        if (together == EVERYTHING || !waiting_[static_cast<std::size_t>(together)].empty())
-            return first(waiting_[static_cast<std::size_t>(together)]);
-        const auto other = std::find_if(waiting_.begin(), waiting_.end() - 1, [](const auto& line) { return !line.empty(); });
-        return first(*other);
+        Turn turn = first(waiting_[static_cast<std::size_t>(together)]);
+        for (int other = 0; turn.replica < 0 && together != EVERYTHING && other < EVERYTHING; ++other)
+            turn = first(waiting_[static_cast<std::size_t>(other)]);
+        return turn;
     }
 
     void give_back(std::int64_t replica, std::int64_t net_steps) {

@@ -239,15 +239,12 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     lesson.by_f = only(training, s_old * fma(-f, f, f));
     lesson.by_c = only(training, i);
     const R s_seen_new = only(peepholes, s);
+    // With the identity h(s) = s, exp_h = 1 and the division is that of the output gate alone.
+    const M centred = is(CENTRED_LOGISTIC);
+    R exp_h, h = s, slope_h;
+    if constexpr (NEEDS & SQUASHED) exp_h = select(centred, one_plus_exp_minus(s), R::filled(1.0));
     meanwhile.template part<2>();
     const R exp_o = one_plus_exp_minus(fma(weight(P_O), s_seen_new, before_o));
-    // With the identity h(s) = s, exp_h = 1 and the division is that of the output gate alone.
-    R exp_h, h = s, slope_h;
-    M centred;
-    if constexpr (NEEDS & SQUASHED) {
-        centred = is(CENTRED_LOGISTIC);
-        exp_h = select(centred, one_plus_exp_minus(s), R::filled(1.0));
-    }
     meanwhile.template part<3>();
     R o;
     if constexpr (NEEDS & SQUASHED) {
