@@ -1,17 +1,18 @@
-"""Figures: pure functions of rows (and published values) to matplotlib figures. Readable without colour."""
+"""Figures: pure functions of rows (and published values) to matplotlib figures, readable in print and without colour."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from timing_tasks.report.figures import horizon, initial_states, intervals, trajectories
+from timing_tasks.report.figures.style import png, svg
 from timing_tasks.results.published import Published
 from timing_tasks.results.row import Row
+
+__all__ = ["DRAWINGS", "Drawing", "png", "svg"]
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,3 @@ DRAWINGS = {
         lambda rows, _: initial_states.test_time(rows),
     ),
 }
-
-
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file: the same bytes for the same figure."""
-    file = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(file, format="png", dpi=130, metadata={"Software": None})
-    return file.getvalue()
