@@ -28,9 +28,9 @@ MISTAKES = [
     ("task=pfg task.offsets=[0]", "task.offsets", "task.period"),
     ("forget_gate=none", "forget_gate", "true, false or"),
     ("initial_state=warm", "initial_state", "learned, learned_cell_output"),
-    ("initial_state=noisy initial_state.noise=-1", "initial_state.noise", "above 0"),
-    ("initial_state.noise=0.5", "initial_state.noise", "unless the initial state is noisy"),
-    ("initial_state=noisy initial_state.noise=loud", "initial_state.noise", "above 0"),
+    ("initial_state=noisy initial_state.deviation=-1", "initial_state.deviation", "above 0"),
+    ("initial_state.deviation=0.5", "initial_state.deviation", "unless the initial state is noisy"),
+    ("initial_state=noisy initial_state.deviation=loud", "initial_state.deviation", "above 0"),
     ("engine=cuda", "engine", "native, torch"),
     ("engine.threads=0", "engine.threads", "from 1"),
     ("seed=-1", "seed", "from 0"),
@@ -58,7 +58,18 @@ MISTAKES = [
     ("protocol={learning_rate:0.1}", "protocol", "one of closest, printed; single values"),
     ("protocol.name=printed", "protocol.name", "cannot be changed"),
     ("protocol.update=never", "protocol.update", "step or stream"),
-    ("protocol.first_phase=2", "protocol.first_phase", "from 0 to 1"),
+    ("protocol.first_phase=-1", "protocol.first_phase", "from 0"),
+    ("task=pfg protocol.first_phase=10", "protocol.first_phase", "from 0 to 9"),
+    ("protocol.cell_output_activation=tanh", "protocol.cell_output_activation", "identity or centred_logistic, or one"),
+    ("protocol.cell_output_activation={lstm:identity}", "protocol.cell_output_activation", "lstm and peephole_lstm"),
+    ("recipe=bptt protocol.cell_output_activation=centred_logistic", "protocol.cell_output_activation", "identity for"),
+    ("protocol.gradient=exact", "protocol.gradient", "truncated or full"),
+    ("protocol.initial_weight_range=0", "protocol.initial_weight_range", "above 0"),
+    ("protocol.state_carried_over=1", "protocol.state_carried_over", "true or false"),
+    ("protocol.state_carried_over=true initial_state=learned", "protocol.state_carried_over", "false for the initial"),
+    ("protocol.learning_rate={nmsd:{20:1e-4}}", "protocol.learning_rate", "F=10 is missing"),
+    ("protocol.momentum={gts:{10:0.9}}", "protocol.momentum", "nmsd is missing"),
+    ("protocol.momentum={nmsd:{10:1}}", "protocol.momentum", "not including, 1"),
     ("protocol.update_when_wrong=maybe", "protocol.update_when_wrong", "true or false"),
     ("task=null", "task", "gts, msd"),
     ("recipe=rtrl", "recipe", "bptt, online"),
@@ -109,7 +120,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("override", "key", "allowed"), MISTAKES, ids=[m[0] for m in MISTAKES])
-def test_a_mistake_is_told_in_one_line_and_nothing_is_written(
+def test_a_mistake_is_level_in_one_line_and_nothing_is_written(
     override: str,
     key: str,
     allowed: str,

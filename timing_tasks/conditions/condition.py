@@ -6,14 +6,17 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any
 
+from timing_tasks.conditions.initial_state import ZERO, NamedInitialState
 from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE, Recipe
 from timing_tasks.errors import ConfigurationError, check_number, check_whole
-from timing_tasks.tasks.task import INPUTS_SHOWN, Task
+from timing_tasks.tasks.paper import INPUTS_SHOWN, TASKS
+from timing_tasks.tasks.task import LONGEST_INTERVAL, Task
 
-INITIAL_STATES = ("zero", "learned", "learned_cell_state", "learned_cell_output", "noisy")
 OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
 UPDATES = ("step", "stream")
+CELL_OUTPUT_ACTIVATIONS = ("identity", "centred_logistic")
+GRADIENTS = ("truncated", "full")
 CONDITION_COLUMNS = (
     *("task", "interval", "offsets", "waveform", "peepholes", "initial_state", "recipe", "protocol"),
     *("forget_gate", "output_activation", "tolerance", "model", "readings"),
@@ -41,6 +44,11 @@ class Protocol:
         first_spike_later: how many steps the first period is longer than F + I(0); 1 if steps are numbered from 0.
         first_phase: a periodic function begins with f(first_phase).
         gts_input: whether the net sees I(n) `throughout` period n, or in its `first_step` alone.
+        cell_output_activation: h in y = o h(s): the `identity`, or `centred_logistic`, h(s) = 2 sigma(s) - 1.
+        initial_weight_range: the initial weights are uniform in +- it.
+        state_carried_over: whether a training stream begins with the s and y of the last training stream's end; the traces
+            start at 0 all the same, and test streams begin with the initial state, as does the first training stream.
+        gradient: `truncated`, as in the paper, or `full`, with no error cut off (real-time recurrent learning).
     """
 
     name: str
@@ -58,6 +66,10 @@ class Protocol:
     first_spike_later: int = 0
     first_phase: int = 0
     gts_input: str = "throughout"
+    cell_output_activation: str = "identity"
+    initial_weight_range: float = 0.1
+    state_carried_over: bool = False
+    gradient: str = "truncated"
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for the first value that cannot be."""
@@ -68,14 +80,23 @@ class Protocol:
         for gate in ("input", "forget", "output"):
             check_number(f"protocol.{gate}_gate_bias", getattr(self, f"{gate}_gate_bias"), "a number", lambda v: True)
         check_number("protocol.error_factor", self.error_factor, "a number above 0", lambda v: v > 0)
-        for key, options in (("update", UPDATES), ("gts_input", INPUTS_SHOWN)):
+        check_number("protocol.initial_weight_range", self.initial_weight_range, "a number above 0", lambda v: v > 0)
+        for key, options in (
+            ("update", UPDATES),
+            ("gts_input", INPUTS_SHOWN),
+            ("cell_output_activation", CELL_OUTPUT_ACTIVATIONS),
+            ("gradient", GRADIENTS),
+        ):
             if getattr(self, key) not in options:
                 raise ConfigurationError(f"protocol.{key}", getattr(self, key), " or ".join(options))
-        for key in ("update_without_target", "update_when_wrong", "momentum_carried_over", "training_between_tests"):
+        for key in (
+            *("update_without_target", "update_when_wrong", "momentum_carried_over", "training_between_tests"),
+            "state_carried_over",
+        ):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(f"protocol.{key}", getattr(self, key), "true or false")
-        for key in ("first_spike_later", "first_phase"):
-            check_whole(f"protocol.{key}", getattr(self, key), 0, 1)
+        check_whole("protocol.first_spike_later", self.first_spike_later, 0, 1)
+        check_whole("protocol.first_phase", self.first_phase, 0, LONGEST_INTERVAL - 1)
 
     @property
     def gate_biases(self) -> tuple[float, float, float]:
@@ -110,12 +131,10 @@ class Condition:
         peepholes: whether the net has them.
         forget_gate: whether the net has one; without, f = 1.
         output_activation: `sigmoid` or `identity`.
-        initial_state: `zero`; `learned`, both s(0) and y(0); `learned_cell_state` or `learned_cell_output`, one of
-            them, the other zero; `noisy`, both learned and with noise added in training, none in a test.
+        initial_state: which state it starts from; its text, such as `learned`, will do.
         recipe: how it learns.
         protocol: the reading of the paper.
         budget: when a net is given up.
-        initial_noise: the standard deviation of the noise of `noisy`, which is uniform; 0 for the others.
         model: the net; the online recipe knows the paper's alone.
     """
 
@@ -125,9 +144,8 @@ class Condition:
     peepholes: bool = True
     forget_gate: bool = True
     output_activation: str = "sigmoid"
-    initial_state: str = "zero"
+    initial_state: NamedInitialState = ZERO
     recipe: Recipe = ONLINE
-    initial_noise: float = 0.0
     model: Model = PEEPHOLE_LSTM
     frozen_weights: bool = field(
         default=False, repr=False
@@ -135,29 +153,41 @@ class Condition:
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for the first value that cannot be."""
-        for key, value, allowed in (
-            ("output_activation", self.output_activation, OUTPUT_ACTIVATIONS),
-            ("initial_state", self.initial_state, INITIAL_STATES),
-        ):
-            if value not in allowed:
-                raise ConfigurationError(key, value, " or ".join(allowed))
-        is_noisy = self.initial_state == "noisy"
-        allowed_noise = "above 0 for noisy" if is_noisy else "0 unless the initial state is noisy"
-        check_number("initial_state.noise", self.initial_noise, allowed_noise, lambda v: v > 0 if is_noisy else v == 0)
+        if isinstance(self.initial_state, str):
+            object.__setattr__(self, "initial_state", NamedInitialState.of_text(self.initial_state))
+        if self.output_activation not in OUTPUT_ACTIVATIONS:
+            raise ConfigurationError("output_activation", self.output_activation, " or ".join(OUTPUT_ACTIVATIONS))
         for key in ("peepholes", "forget_gate"):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(key, getattr(self, key), "true or false")
+        if self.protocol.state_carried_over and self.initial_state != ZERO:
+            why = f"false for the initial state {self.initial_state}, where only the first training stream would begin"
+            raise ConfigurationError("protocol.state_carried_over", True, why)
+        if not isinstance(self.recipe, BPTT) and self.task.name not in TASKS:
+            raise ConfigurationError("task", self.task.name, f"one of {', '.join(TASKS)} for the online recipe")
         if not isinstance(self.recipe, BPTT) and self.model != PEEPHOLE_LSTM:
             raise ConfigurationError(
-                "model", str(self.model), f"{PEEPHOLE_LSTM}, the paper's net, for the online recipe"
+                "model",
+                str(self.model),
+                f"{PEEPHOLE_LSTM}, the paper's net, for the online recipe; add recipe=bptt for others",
             )
         if self.model.name != "peephole_lstm" and (self.peepholes or not self.forget_gate):
             raise ConfigurationError(
                 "peepholes", self.peepholes, f"false, and forget_gate=true, for the model {self.model}"
             )
-        if self.initial_state not in self.model.initial_states:
-            possible = " or ".join(self.model.initial_states)
-            raise ConfigurationError("initial_state", self.initial_state, f"{possible} for the model {self.model}")
+        if not self.model.can_start_from(self.initial_state):
+            what = str(self.model)
+            raise ConfigurationError(
+                "initial_state", str(self.initial_state), f"zero{self.model.others} for the model {what}"
+            )
+        task = self.task
+        if (
+            isinstance(self.recipe, BPTT)
+            and self.recipe.streams == "all"
+            and task.is_random
+            and task.training_periods > 1
+        ):
+            raise ConfigurationError("recipe.streams", "all", f"a whole number, for {task}, whose streams are too many")
         if isinstance(self.recipe, BPTT) and self.recipe.truncated and not self.model.has_cells:
             raise ConfigurationError("recipe.truncated", True, f"false for the model {self.model}, which has no cells")
 
@@ -170,19 +200,25 @@ class Condition:
             "offsets": tuple(self.task.offsets),
             "waveform": self.task.waveform,
             "peepholes": self.peepholes,
-            "initial_state": self.initial_state + (f" {self.initial_noise}" if self.initial_noise else ""),
+            "initial_state": str(self.initial_state),
             "recipe": self.recipe.name,
             "protocol": self.protocol.name,
             "forget_gate": self.forget_gate,
             "output_activation": self.output_activation,
             "tolerance": float(self.task.tolerance),
             "model": str(self.model),
-            "readings": self.task.readings,
+            "readings": self._readings,
         }
+
+    @property
+    def _readings(self) -> str:
+        """What is read otherwise than in PAPER.md of the streams and of the net's equations: with the weights, the net anew."""
+        h = self.protocol.cell_output_activation
+        return " ".join(filter(None, (self.task.readings, "" if h == "identity" else f"cell_output_activation={h}")))
 
     def __str__(self) -> str:
         """Short, for messages and TensorBoard."""
         net = ("peephole LSTM" if self.peepholes else "LSTM") if self.model == PEEPHOLE_LSTM else str(self.model)
         recipe = "" if self.recipe == ONLINE else f", {self.recipe.name}"
-        state = "" if self.initial_state == "zero" else f", {self.columns['initial_state'].replace('_', ' ')}"
+        state = "" if self.initial_state == ZERO else f", {self.columns['initial_state'].replace('_', ' ')}"
         return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state + recipe

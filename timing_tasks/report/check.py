@@ -12,7 +12,7 @@ from timing_tasks.conditions.condition import Condition
 from timing_tasks.errors import ResultsError
 from timing_tasks.experiment.run import row_of
 from timing_tasks.learning.online.engine import Engine
-from timing_tasks.learning.online.module import OnlineModule
+from timing_tasks.learning.online.module import OnlinePopulationModule
 from timing_tasks.learning.online.population import Population
 from timing_tasks.report import reliability
 from timing_tasks.results.description import online_conditions
@@ -85,7 +85,7 @@ def again(
             conditions.append(one.condition)
     people = Population.of(conditions, [(conditions.index(one.condition), one.row.replica) for one in sampled], seed=0)
     people = replace(people, seed=np.array([one.row.seed for one in sampled], dtype=np.int64))
-    module, total = OnlineModule(people, engine), sum(one.row.net_steps for one in sampled)
+    module, total = OnlinePopulationModule(people, engine), sum(one.row.net_steps for one in sampled)
     while not module.is_finished:
         engine.run(people, module.state, _CHUNK)
         progress(min(1.0, int(module.state.net_steps.sum()) / total))

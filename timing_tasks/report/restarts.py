@@ -12,8 +12,8 @@ from scipy import stats
 
 from timing_tasks.conditions.model import PEEPHOLE_LSTM
 from timing_tasks.errors import NothingToDrawError
-from timing_tasks.models.timing_network import INITIAL_STATE, WEIGHT_NAMES
 from timing_tasks.models.trajectory import trajectory
+from timing_tasks.models.weights import INITIAL_STATE, WEIGHT_NAMES
 from timing_tasks.philox import uniform
 from timing_tasks.results.row import Row
 from timing_tasks.tasks import Purpose, is_correct, stream
@@ -51,7 +51,9 @@ def own_state(row: Row) -> State:
 def orbit(row: Row) -> tuple[np.ndarray, State]:
     """The curve on which s and y move late in a test stream, [T, 2], and the state before its last period."""
     asked = stream(row.asked, row.seed, row.replica, row.training_streams, Purpose.TEST, 0, _SETTLED)
-    units = trajectory(row.net_weights, asked.inputs, row.output_activation, row.forget_gate)
+    units = trajectory(
+        row.net_weights, asked.inputs, row.output_activation, row.forget_gate, row.cell_output_activation
+    )
     states = np.stack([units.cell_state, units.cell_output], axis=1)
     last = int(np.argmax(asked.period == asked.period[-1]))
     return states[asked.period > asked.period[-1] - _LATE], (float(states[last - 1, 0]), float(states[last - 1, 1]))
@@ -141,7 +143,9 @@ def _run(row: Row, start: State) -> tuple[np.ndarray, np.ndarray, float]:
     asked = stream(row.asked, row.seed, row.replica, 0, Purpose.TEST, 0, FOLLOWED + 1)
     weights = row.net_weights
     weights[[S_0, Y_0]] = start
-    output = trajectory(weights, asked.inputs, row.output_activation, row.forget_gate).output
+    output = trajectory(
+        weights, asked.inputs, row.output_activation, row.forget_gate, row.cell_output_activation
+    ).output
     ends = np.flatnonzero(np.diff(asked.period, append=math.inf)) + 1
     followed = int(ends[FOLLOWED - 1])
     # right[k, t]: whether the output k steps later is right for step t.

@@ -10,6 +10,7 @@ from typing import Any
 
 import timing_tasks
 from timing_tasks.conditions.condition import CONDITION_COLUMNS, Budget, Condition, Protocol
+from timing_tasks.conditions.initial_state import NamedInitialState
 from timing_tasks.errors import ResultsError
 from timing_tasks.results.row import Key, condition_name
 from timing_tasks.tasks.task import Task
@@ -22,12 +23,20 @@ def describe(conditions: Sequence[Condition]) -> dict[str, object]:
 
 def _chosen(value: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
+    if isinstance(value, Task):
+        return value.parameters
     mine = {one.name: getattr(value, one.name) for one in fields(value)}
     for one in fields(value):
         default = one.default if one.default_factory is MISSING else one.default_factory()
         if mine[one.name] == default:
             del mine[one.name]
-    return {name: _chosen(held) if is_dataclass(held) else held for name, held in mine.items()}
+    return {name: _described(held) for name, held in mine.items()}
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, NamedInitialState):
+        return str(value)
+    return _chosen(value) if is_dataclass(value) else value
 
 
 def condition_of(description: Mapping[str, Any]) -> Condition:

@@ -16,9 +16,10 @@ import numpy as np
 import timing_tasks
 from timing_tasks.conditions.condition import CONDITION_COLUMNS
 from timing_tasks.errors import ResultsError
-from timing_tasks.tasks.task import Task
+from timing_tasks.tasks.task import Task, read_readings
 
 STATUSES = ("solved", "unsolved", "diverged")
+_OF_NETS = ("cell_output_activation",)  # of the readings; the others are of streams
 Key: TypeAlias = tuple[Any, ...]  # the values of some columns of a row
 
 _condition_columns: Callable[[object], Key] = attrgetter(*CONDITION_COLUMNS)
@@ -114,13 +115,14 @@ class Row:
         Raises:
             ConfigurationError: there is no such task.
         """
-        readings = dict(reading.split("=") for reading in self.readings.split())
-        return Task(
-            *(self.task, self.interval, self.offsets, self.waveform, self.tolerance),
-            first_spike_later=int(readings.get("first_spike_later", 0)),
-            first_phase=int(readings.get("first_phase", 0)),
-            gts_input=readings.get("gts_input", "throughout"),
-        )
+        readings = {key: value for key, value in read_readings(self.readings).items() if key not in _OF_NETS}
+        asked: Task = Task(self.task, self.interval, self.offsets, self.waveform, self.tolerance, **readings)
+        return asked
+
+    @property
+    def cell_output_activation(self) -> str:
+        """Of the net, as `trajectory` takes it."""
+        return str(read_readings(self.readings).get("cell_output_activation", "identity"))
 
     @property
     def net_weights(self) -> np.ndarray:

@@ -118,7 +118,9 @@ def first_solved(rows: Sequence[Row], status: str = "solved", **wanted: Any) -> 
 def _simulate(row: Row, test: int, periods: int | None) -> tuple[Stream, Trajectory]:
     """A test stream of a net and what happens inside the net along it."""
     asked_for = stream(row.asked, row.seed, row.replica, row.training_streams, Purpose.TEST, test, periods)
-    return asked_for, trajectory(row.net_weights, asked_for.inputs, row.output_activation, row.forget_gate)
+    return asked_for, trajectory(
+        row.net_weights, asked_for.inputs, row.output_activation, row.forget_gate, row.cell_output_activation
+    )
 
 
 def _name(row: Row) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from timing_tasks.conditions.condition import INITIAL_STATES
+from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES
 from timing_tasks.conditions.model import PEEPHOLE_LSTM
 from timing_tasks.results.reliability import Reliability, pooled
 from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import Summary
-from timing_tasks.tasks.task import USUAL_TOLERANCE
+from timing_tasks.tasks.paper import USUAL_TOLERANCE
 
 TASK_COLUMNS = ("task", "interval", "offsets", "waveform", "tolerance")
 STATES = {"learned_cell_state": "learned s(0)", "learned_cell_output": "learned y(0)"}
@@ -53,7 +53,7 @@ def by_condition(rows: Sequence[Row]) -> list[list[Row]]:
 
     def place(some: list[Row]) -> tuple[int, int, int, bool, bool, int]:
         row = some[0]
-        of_net = row.forget_gate, row.peepholes, INITIAL_STATES.index(row.initial_state.split()[0])
+        of_net = row.forget_gate, row.peepholes, INITIAL_STATE_NAMES.index(row.initial_state.split()[0])
         return tasks[task_of(row)], recipes[row.recipe], models[row.model], *of_net
 
     conditions: dict[Key, list[Row]] = {}
