@@ -35,6 +35,9 @@ def measure(
     N + 1 + k: its random numbers (PAPER.md 4) have that count in Philox's counter, and a net draws none of them once it
     is solved.
 
+    Under a protocol that carries the state from stream to stream each set begins with the initial state: a row does not
+    have the state that its net was left in.
+
     Args:
         rows: of nets with cells of the paper's kind.
         conditions: in full, by `Row.condition`.

@@ -34,14 +34,14 @@ _LOWEST = "Of each kind the solved net with the lowest number."
 DRAWINGS = {
     "streams_against_interval": Drawing(
         "Figure 4: training streams against F (NMSD)",
-        "Filled: our nets, with the 95% interval of the mean over those that solved it, and n/N where some did not. Open in black, "
-        "with an arrow: none solved; the point is where the first was given up. Grey: the paper's points.",
+        "Filled: our nets, with the 95% interval of the mean over those that solved it, and n/N where some did not. With an arrow: none "
+        "solved; the point is where the first was given up. Open: the paper's points.",
         intervals.streams_against_interval,
     ),
     "delays": Drawing(
         "How nets measure delays",
-        f"Units over time in test streams. {_LOWEST} NMSD: both possible streams, one after the other, each from the zero state; "
-        "MSD: the first five periods.",
+        f"Units over time in test streams. {_LOWEST} NMSD: both possible streams, each from the zero state; "
+        "MSD: the first three periods.",
         lambda rows, _: trajectories.delays(rows),
     ),
     "spikes": Drawing(
@@ -62,8 +62,8 @@ DRAWINGS = {
     "ratios": Drawing(
         "What a learned initial state changes",
         "Training streams with the learned state s(0), y(0), divided by those of the same net (same initial weights, same streams) "
-        "with the zero state: geometric mean and 95% interval over the pairs of which both nets are solved. Dotted: fewer than two "
-        "pairs. Left of 1 the learned state is faster. At the right: nets solved, zero → learned.",
+        "with the zero state: geometric mean and 95% interval over the pairs of which both nets are solved, where there are two "
+        "pairs. Left of 1 the learned state is faster. At the right: the share of nets solved, from the zero state (open) and from the learned one (filled).",
         lambda rows, _: initial_states.ratios(rows),
     ),
     "learned_states": Drawing(
