@@ -10,7 +10,7 @@ from rich.progress import Progress
 from timing_tasks.cli import app
 from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.learning.online.engine import create
-from timing_tasks.report.check import again, differing, sample
+from timing_tasks.report.check import again, differing, reliability_again, sample
 from timing_tasks.report.tables import Table, show
 
 HERE = Path(__file__).resolve().parent
@@ -30,8 +30,8 @@ def main(config: DictConfig) -> None:
         task = bar.add_task(f"{len(sampled)} nets", total=1.0)
         rows = again(sampled, engine, lambda part: bar.update(task, completed=part))
     lines, failed = [], 0
-    for one, row in zip(sampled, rows, strict=True):
-        differences = differing(one.row, row)
+    for one, row, other in zip(sampled, rows, reliability_again(sampled, engine), strict=True):
+        differences = differing(one.row, row) + ["reliability"] * other
         failed += bool(differences)
         verdict = f"differs: {', '.join(differences)}" if differences else "the same"
         lines.append(

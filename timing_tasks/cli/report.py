@@ -106,11 +106,13 @@ def produce(config: DictConfig, published: Path) -> str:
     for table in tables:
         show(table, console)
     for name in config.figures:
-        from timing_tasks.report.figures import DRAWINGS, png
+        from timing_tasks.report.figures import DRAWINGS, png, svg
 
         drawing = DRAWINGS[name]
         path = described.output / f"{name}.png"
-        write_whole(path, png(drawing.draw(rows, values)))
+        figure = drawing.draw(rows, values)
+        write_whole(path, png(figure))
+        write_whole(path.with_suffix(".svg"), svg(figure))
         announce(f"figure: {path}")
         parts.append(f"## {drawing.title}\n\n![{drawing.title}]({path.parent.name}/{path.name})\n\n{drawing.caption}\n")
     return "\n".join(parts)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-import timing_tasks
 from timing_tasks.conditions.condition import Condition
 from timing_tasks.errors import ResultsError
 from timing_tasks.experiment.run import row_of
 from timing_tasks.learning.online.engine import Engine
 from timing_tasks.learning.online.module import OnlinePopulationModule
 from timing_tasks.learning.online.population import Population
-from timing_tasks.results.description import condition_of
+from timing_tasks.report import reliability
+from timing_tasks.results.description import online_conditions
+from timing_tasks.results.reliability import Reliability, read_reliability
 from timing_tasks.results.row import COLUMNS, Row, read_rows, texts_of
 
 _CHUNK = 200_000  # net-steps of each net between two looks at how far they are
@@ -25,11 +25,19 @@ _ELSEWHERE = ("commit",)  # may differ: another commit of the same version gives
 
 @dataclass(frozen=True)
 class Sampled:
-    """A row of a results folder, and its condition in full."""
+    """A row of a results folder, its condition in full and, where its net was tested again, what it did.
+
+    Attributes:
+        folder: within the folder of results folders.
+        row: of the net.
+        condition: in full.
+        reliability: None for a net that was not tested again.
+    """
 
     folder: str
     row: Row
     condition: Condition
+    reliability: Reliability | None
 
 
 def sample(results: Path, count: int, most_net_steps: int, seed: int) -> list[Sampled]:
@@ -46,20 +54,10 @@ def sample(results: Path, count: int, most_net_steps: int, seed: int) -> list[Sa
     """
     everything: list[Sampled] = []
     for path in sorted(results.rglob("runs.csv")):
-        try:
-            described = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
-            version, conditions = described["version"], described["conditions"]
-        except (OSError, ValueError, KeyError) as error:
-            raise ResultsError(f"{path.parent / 'run.json'}: cannot be read ({error})") from None
-        if version != timing_tasks.__version__:
-            raise ResultsError(
-                f"{path.parent}: rows of version {version}; this is {timing_tasks.__version__}, which others need not match"
-            )
-        online = [condition_of(description) for description in conditions.values() if "recipe" not in description]
-        known = {tuple(condition.columns.values()): condition for condition in online}
+        known, tested = online_conditions(path.parent), read_reliability(path.parent)
         folder = str(path.parent.relative_to(results))
         everything += [
-            Sampled(folder, row, known[row.condition])
+            Sampled(folder, row, known[row.condition], tested.get(row.replica_key))
             for row in read_rows(path)
             if (row.engine, row.recipe) == ("native", "online") and row.net_steps <= most_net_steps
         ]
@@ -92,6 +90,18 @@ def again(
         engine.run(people, module.state, _CHUNK)
         progress(min(1.0, int(module.state.net_steps.sum()) / total))
     return [row_of(module, index) for index in range(len(people))]
+
+
+def reliability_again(sampled: Sequence[Sampled], engine: Engine) -> list[bool]:
+    """Which of the sampled nets, tested again once more, do otherwise than the committed file says."""
+    tested = [one for one in sampled if one.reliability is not None]
+    found = [
+        reliability.measure([one.row], {one.row.condition: one.condition}, engine, one.reliability.test_sets)
+        for one in tested
+        if one.reliability is not None
+    ]
+    differs = {id(one): again[one.row.replica_key] != one.reliability for one, again in zip(tested, found, strict=True)}
+    return [differs.get(id(one), False) for one in sampled]
 
 
 def differing(one: Row, other: Row) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
-from timing_tasks.conditions.condition import Budget, Condition, Protocol
+import timing_tasks
+from timing_tasks.conditions.condition import CONDITION_COLUMNS, Budget, Condition, Protocol
 from timing_tasks.conditions.initial_state import NamedInitialState
-from timing_tasks.results.row import condition_name
+from timing_tasks.errors import ResultsError
+from timing_tasks.results.row import Key, condition_name
 from timing_tasks.tasks.task import Task
 
 
@@ -48,3 +52,33 @@ def condition_of(description: Mapping[str, Any]) -> Condition:
     return Condition(
         task=Task(**task), protocol=Protocol(**values.pop("protocol")), budget=Budget(**values.pop("budget")), **values
     )
+
+
+def described(folder: Path) -> tuple[str, dict[str, Any]]:
+    """The experiment of a results folder and its conditions, as its `run.json` describes them, by `Row.condition_name`.
+
+    Raises:
+        ResultsError: the file cannot be read, or is another version's.
+    """
+    path = folder / "run.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        version, conditions = content["version"], dict(content["conditions"])
+        experiment = str(content["experiment"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ResultsError(f"{path}: cannot be read ({error})") from None
+    if version != timing_tasks.__version__:
+        raise ResultsError(
+            f"{folder}: rows of version {version}; this is {timing_tasks.__version__}, which others need not match"
+        )
+    return experiment, conditions
+
+
+def online_conditions(folder: Path) -> dict[Key, Condition]:
+    """The conditions of a results folder that are of the online recipe, by `Row.condition`.
+
+    Raises:
+        ResultsError: see `described`.
+    """
+    found = [condition_of(one) for one in described(folder)[1].values() if "recipe" not in one]
+    return {tuple(one.columns[name] for name in CONDITION_COLUMNS): one for one in found}

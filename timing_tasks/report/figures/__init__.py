@@ -1,17 +1,18 @@
-"""Figures: pure functions of rows (and published values) to matplotlib figures. Readable without colour."""
+"""Figures: pure functions of rows (and published values) to matplotlib figures, readable in print and without colour."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from timing_tasks.report.figures import horizon, initial_states, intervals, trajectories
+from timing_tasks.report.figures.style import png, svg
 from timing_tasks.results.published import Published
 from timing_tasks.results.row import Row
+
+__all__ = ["DRAWINGS", "Drawing", "png", "svg"]
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,14 @@ _LOWEST = "Of each kind the solved net with the lowest number."
 DRAWINGS = {
     "streams_against_interval": Drawing(
         "Figure 4: training streams against F (NMSD)",
-        "Filled: our nets, with the 95% interval of the mean over those that solved it, and n/N where some did not. Open in black, "
-        "with an arrow: none solved; the point is where the first was given up. Grey: the paper's points.",
+        "Filled: our nets, with the 95% interval of the mean over those that solved it, and n/N where some did not. With an arrow: none "
+        "solved; the point is where the first was given up. Open: the paper's points.",
         intervals.streams_against_interval,
     ),
     "delays": Drawing(
         "How nets measure delays",
-        f"Units over time in test streams. {_LOWEST} NMSD: both possible streams, one after the other, each from the zero state; "
-        "MSD: the first five periods.",
+        f"Units over time in test streams. {_LOWEST} NMSD: both possible streams, each from the zero state; "
+        "MSD: the first three periods.",
         lambda rows, _: trajectories.delays(rows),
     ),
     "spikes": Drawing(
@@ -61,8 +62,8 @@ DRAWINGS = {
     "ratios": Drawing(
         "What a learned initial state changes",
         "Training streams with the learned state s(0), y(0), divided by those of the same net (same initial weights, same streams) "
-        "with the zero state: geometric mean and 95% interval over the pairs of which both nets are solved. Dotted: fewer than two "
-        "pairs. Left of 1 the learned state is faster. At the right: nets solved, zero → learned.",
+        "with the zero state: geometric mean and 95% interval over the pairs of which both nets are solved, where there are two "
+        "pairs. Left of 1 the learned state is faster. At the right: the share of nets solved, from the zero state (open) and from the learned one (filled).",
         lambda rows, _: initial_states.ratios(rows),
     ),
     "learned_states": Drawing(
@@ -92,11 +93,3 @@ DRAWINGS = {
         lambda rows, _: initial_states.test_time(rows),
     ),
 }
-
-
-def png(figure: Figure) -> bytes:
-    """The figure as a PNG file: the same bytes for the same figure."""
-    file = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(file, format="png", dpi=130, metadata={"Software": None})
-    return file.getvalue()

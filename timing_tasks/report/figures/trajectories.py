@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,25 +12,44 @@ from matplotlib.figure import Figure
 from timing_tasks.conditions.model import PEEPHOLE_LSTM
 from timing_tasks.errors import NothingToDrawError
 from timing_tasks.models.trajectory import Trajectory, trajectory
+from timing_tasks.report.figures.style import BLACK, BLUE, PAGE, SMALL, VERMILION, in_style, note
 from timing_tasks.report.tables.cells import asked, net
 from timing_tasks.results.row import Row
 from timing_tasks.tasks import Purpose, Stream, stream
 
-Column = tuple[str, list[tuple[int, Stream, Trajectory]]]  # a title; first steps, streams and what happens along them
 
-_TARGET: dict[str, Any] = {"color": "0.72", "linewidth": 4, "solid_capstyle": "round"}
-_PLAIN: dict[str, Any] = {"color": "black", "linewidth": 1.2}
-_DASHED: dict[str, Any] = {"color": "0.35", "linewidth": 1.2, "linestyle": (0, (5, 2))}
-_DOTTED: dict[str, Any] = {"color": "0.2", "linewidth": 1.6, "linestyle": (0, (1, 1.5))}
+@dataclass(frozen=True)
+class Column:
+    """What a column of panels shows.
+
+    Attributes:
+        title: above it.
+        first_step: the number of the first step.
+        asked_for: the stream, or a part of it.
+        units: what happens along it.
+    """
+
+    title: str
+    first_step: int
+    asked_for: Stream
+    units: Trajectory
+
+
+_NO_UNIT = "Vertical axes have no unit."
+_SOME_UNITS = "Targets and outputs of NMSD and MSD and the input of GTS are in steps; nothing else on the vertical axes has a unit."
+_TARGET: dict[str, Any] = {"color": "0.75", "linewidth": 3.5, "solid_capstyle": "round"}
+_MAIN: dict[str, Any] = {"color": BLACK}
+_SECOND: dict[str, Any] = {"color": BLUE, "linestyle": (0, (4, 1.5))}
+_THIRD: dict[str, Any] = {"color": VERMILION, "linestyle": (0, (1, 1))}
 
 
 def delays(rows: Sequence[Row]) -> Figure:
     """How nets measure delays: NMSD and MSD, without peepholes and with."""
-    columns = []
+    columns: list[Column] = []
     for task in ("nmsd", "msd"):
         for peepholes in (False, True):
             row = first_solved(rows, task=task, interval=10, offsets=(0, 1), peepholes=peepholes, initial_state="zero")
-            columns.append(_both_inputs(row) if task == "nmsd" else periods(row, 0, 5))
+            columns += _every_input(row) if task == "nmsd" else [periods(row, 0, 3)]
     return units_over_time(columns)
 
 
@@ -45,9 +65,10 @@ def functions(rows: Sequence[Row]) -> Figure:
     return units_over_time([periods(row, 995, 999) for row in _generators(rows)])
 
 
+@in_style
 def start(rows: Sequence[Row]) -> Figure:
     """The first periods of a periodic function: how the state leaves 0, and where it stays afterwards."""
-    figure = Figure(figsize=(11, 5), layout="constrained")
+    figure = Figure(figsize=(PAGE, 3.2), layout="constrained")
     axes = figure.subplots(2, 3, sharex="col")
     for column, row in enumerate(_generators(rows)):
         asked_for, units = _simulate(row, 0, 1000)
@@ -56,17 +77,18 @@ def start(rows: Sequence[Row]) -> Figure:
         late = units.cell_state[-100 * row.interval :]
         above, below = axes[0, column], axes[1, column]
         above.plot(t, asked_for.targets[:steps], label="target d", **_TARGET)
-        above.plot(t, units.output[:steps], label="output z", **_PLAIN)
-        below.axhspan(late.min(), late.max(), color="0.9", label="range of s in the last 100 of 1000 periods")
-        below.axhline(0.0, color="0.6", linewidth=0.8)
+        above.plot(t, units.output[:steps], label="output z", **_MAIN)
+        below.axhspan(late.min(), late.max(), color="0.88", label="range of s in the\nlast 100 of 1000\nperiods")
+        below.axhline(0.0, color="0.6", linewidth=0.6)
         below.plot(
-            np.arange(steps + 1), [0.0, *units.cell_state[:steps]], label="cell state s, from s(0) = 0", **_PLAIN
+            np.arange(steps + 1), [0.0, *units.cell_state[:steps]], label="cell state s,\nfrom s(0) = 0", **_MAIN
         )
-        above.set_title(_name(row), fontsize=9)
-        below.set_xlabel("time step t")
-    axes[0, 0].set_ylabel("target and output")
+        above.set_title(_name(row))
+        below.set_xlabel("time t (steps)")
+    axes[0, 0].set_ylabel("target, output")
     axes[1, 0].set_ylabel("cell state")
     _legends(axes)
+    note(figure, _NO_UNIT)
     return figure
 
 
@@ -103,7 +125,7 @@ def _simulate(row: Row, test: int, periods: int | None) -> tuple[Stream, Traject
 
 def _name(row: Row) -> str:
     solved = "" if row.status == "solved" else f", {row.status}"
-    return f"{row.task.upper()} F={row.interval} {asked(row)}, {net(row)} (net {row.replica}{solved})"
+    return f"{row.task.upper()} F={row.interval} {asked(row)}\n{net(row)} (net {row.replica}{solved})"
 
 
 def periods(row: Row, first: int, last: int) -> Column:
@@ -112,52 +134,65 @@ def periods(row: Row, first: int, last: int) -> Column:
     shown = np.flatnonzero(asked_for.period >= first)
     cut_stream = Stream(*(getattr(asked_for, name)[shown] for name in Stream.__dataclass_fields__))
     cut_units = Trajectory(*(getattr(units, name)[shown] for name in Trajectory.__dataclass_fields__))
-    return _name(row), [(int(shown[0]) + 1, cut_stream, cut_units)]
+    return Column(_name(row), int(shown[0]) + 1, cut_stream, cut_units)
 
 
-def _both_inputs(row: Row) -> Column:
-    """The test streams of a single-period task, beside one another with a gap."""
-    parts, at = [], 1
-    for test in range(len(row.offsets)):
+def _every_input(row: Row) -> list[Column]:
+    """The test streams of a single-period task, a column each."""
+    columns = []
+    for test, offset in enumerate(row.offsets):
         asked_for, units = _simulate(row, test, 1)
-        parts.append((at, asked_for, units))
-        at += len(asked_for.inputs) + 3
-    return _name(row), parts
+        columns.append(
+            Column(
+                f"{row.task.upper()} F={row.interval}\n{net(row)}\n(net {row.replica}), I={offset}", 1, asked_for, units
+            )
+        )
+    return columns
 
 
+@in_style
 def units_over_time(columns: Sequence[Column]) -> Figure:
-    """Input, target and output, the cell, and the gates, below one another, a column a net."""
-    figure = Figure(figsize=(3.4 * len(columns) + 0.6, 6.4), layout="constrained")
-    axes = figure.subplots(3, len(columns), sharex="col", squeeze=False)
-    for column, (title, parts) in enumerate(columns):
-        outputs, cell, gates = axes[:, column]
-        for number, (at, asked_for, units) in enumerate(parts):
-            t = np.arange(at, at + len(asked_for.inputs))
-
-            def label(text: str, first: bool = number == 0) -> str | None:
-                return text if first else None
-
-            if asked_for.has_target.all():
-                outputs.plot(t, asked_for.targets, label=label("target d"), **_TARGET)
-            else:
-                at_spike = asked_for.has_target
-                outputs.plot(
-                    t[at_spike], asked_for.targets[at_spike], "o", color="0.72", markersize=9, label=label("target d")
-                )
-            if asked_for.inputs.any():
-                outputs.plot(t, asked_for.inputs, drawstyle="steps-mid", label=label("input x"), **_DOTTED)
-            outputs.plot(t, units.output, label=label("output z"), **_PLAIN)
-            cell.plot(t, units.cell_state, label=label("cell state s"), **_PLAIN)
-            cell.plot(t, units.cell_output, label=label("cell output y"), **_DASHED)
-            gates.plot(t, units.input_gate, label=label("input gate i"), **_DASHED)
-            gates.plot(t, units.forget_gate, label=label("forget gate f"), **_PLAIN)
-            gates.plot(t, units.output_gate, label=label("output gate o"), **_DOTTED)
+    """Input, target and output, the cell, and the gates, below one another, a stream a column."""
+    figure = Figure(figsize=(min(PAGE, 2.6 * len(columns) + 0.9), 4.0), layout="constrained")
+    widths = [max(len(column.asked_for.inputs), 18) for column in columns]
+    axes = figure.subplots(
+        3, len(columns), sharex="col", sharey="row", squeeze=False, gridspec_kw={"width_ratios": widths}
+    )
+    has_input = any(column.asked_for.inputs.any() for column in columns)
+    for column, (outputs, cell, gates) in zip(columns, axes.T, strict=True):
+        asked_for, units = column.asked_for, column.units
+        t = np.arange(column.first_step, column.first_step + len(asked_for.inputs))
+        if asked_for.has_target.all():
+            outputs.plot(t, asked_for.targets, label="target d", **_TARGET)
+        else:
+            at_spike = asked_for.has_target
+            outputs.plot(
+                t[at_spike],
+                asked_for.targets[at_spike],
+                "o",
+                color="0.75",
+                markersize=6,
+                clip_on=False,
+                label="target d",
+            )
+        if asked_for.inputs.any():
+            outputs.plot(t, asked_for.inputs, drawstyle="steps-mid", label="input x", **_THIRD)
+        outputs.plot(t, units.output, label="output z", **_MAIN)
+        cell.plot(t, units.cell_state, label="cell state s", **_MAIN)
+        cell.plot(t, units.cell_output, label="cell output y", **_SECOND)
+        gates.plot(t, units.input_gate, label="input gate i", **_SECOND)
+        gates.plot(t, units.forget_gate, label="forget gate f", **_MAIN)
+        gates.plot(t, units.output_gate, label="output gate o", **_THIRD)
         gates.set_ylim(-0.05, 1.05)
-        outputs.set_title(title, fontsize=8)
-        gates.set_xlabel("time step t")
-    for row, name in enumerate(("input, target, output", "cell", "gate activation")):
-        axes[row, 0].set_ylabel(name)
+        outputs.set_title(column.title, fontsize=SMALL if len(columns) > 3 else 8)
+    for name, panel in zip(
+        ("input, target,\noutput" if has_input else "target, output", "cell", "gates"), axes[:, 0], strict=True
+    ):
+        panel.set_ylabel(name)
+    for panel in axes[-1]:
+        panel.set_xlabel("t (steps)" if len(columns) > 3 else "time t (steps)")
     _legends(axes)
+    note(figure, _SOME_UNITS if has_input else _NO_UNIT)
     return figure
 
 
@@ -169,6 +204,8 @@ def _legends(axes: Any) -> None:
             *fullest.get_legend_handles_labels(),
             loc="center left",
             bbox_to_anchor=(1.01, 0.5),
-            fontsize=8,
+            fontsize=SMALL,
             frameon=False,
+            handlelength=1.5,
+            borderpad=0,
         )
