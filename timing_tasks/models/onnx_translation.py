@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -27,9 +28,7 @@ def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     Raises:
         ModuleNotFoundError: without onnxscript.
     """
-    from onnxscript import opset18
-
-    op: Any = opset18
+    op: Any = importlib.import_module("onnxscript").opset18
 
     def in_onnx_order(weight: Any) -> Any:
         """Rows i, f, g, o as i, o, f, g, with a leading axis of directions."""
@@ -42,10 +41,11 @@ def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         activation, cell_output_activation, _truncated, batch_first, *_ = switches
         functions = [_FUNCTIONS[activation], _FUNCTIONS[cell_output_activation]]
         attributes: dict[str, Any] = {"activations": ["Sigmoid", *(name for name, _, _ in functions)]}
-        if alphas := [alpha for _, alphas, _ in functions for alpha in alphas]:
-            attributes["activation_alpha"] = alphas
-            attributes["activation_beta"] = [beta for _, _, betas in functions for beta in betas]
-        b = p = None
+        if any(alphas for _, alphas, _ in functions):
+            attributes["activation_alpha"] = [number for _, alphas, _ in functions for number in alphas]
+            attributes["activation_beta"] = [number for _, _, betas in functions for number in betas]
+        b: Any = None
+        p: Any = None
         if bias is not None:
             rows = in_onnx_order(bias)  # (1, 4H)
             b = op.Concat(rows, op.Sub(rows, rows), axis=1)  # ONNX has two biases
