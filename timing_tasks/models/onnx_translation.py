@@ -36,7 +36,15 @@ def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         return op.Unsqueeze(op.Concat(i, o, f, g, axis=0), op.Constant(value_ints=[0]))
 
     def peephole_lstm(
-        x: Any, h0: Any, c0: Any, weight_ih: Any, weight_hh: Any, bias: Any, peephole: Any, *switches: Any, **_: Any
+        x: Any,
+        h0: Any,
+        c0: Any,
+        weight_ih: Any,
+        weight_hh: Any,
+        bias: Any,
+        peephole: Any,
+        *switches: Any,
+        **_others: Any,
     ) -> tuple[Any, Any, Any, Any]:
         activation, cell_output_activation, _truncated, batch_first, *_ = switches
         functions = [_FUNCTIONS[activation], _FUNCTIONS[cell_output_activation]]

@@ -36,7 +36,7 @@ def run_packed(run: Run, packed: PackedSequence, h: Tensor, c: Tensor) -> tuple[
     ended: list[tuple[Tensor, Tensor]] = []  # the states of the rows that end, shortest sequences first
     for count, part in zip(rows.tolist(), data.split_with_sizes((rows * steps).tolist()), strict=True):
         ended.append((h[:, count:], c[:, count:]))
-        x = part.view(-1, count, part.size(1))
+        x = part.reshape(-1, count, part.size(1))
         output, h, c = run(x, h[:, :count], c[:, :count], continued=bool(outputs))
         outputs.append(output.flatten(0, 1))
     ended.append((h, c))
