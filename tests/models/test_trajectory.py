@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers.conditions import make_condition
 from tests.helpers.nets import papers_net
+from tests.helpers.reference import outputs
 from timing_tasks.models.trajectory import Trajectory, trajectory
 from timing_tasks.models.weights import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
 from timing_tasks.results.row import Row, read_rows
-from timing_tasks.tasks import Purpose, Stream, root_mean_square_error, stream, stream_size
+from timing_tasks.tasks import Purpose, Stream, Task, root_mean_square_error, stream, stream_size
 
 RESULTS = Path(__file__).parent.parent.parent / "results"
 
@@ -39,6 +41,19 @@ def test_it_is_the_network_step_by_step(peepholes: bool, output_activation: str)
         units.cell_state, units.forget_gate * s_old + units.input_gate * units.cell_input, rtol=1e-12
     )
     np.testing.assert_allclose(units.cell_output, units.output_gate * units.cell_state, rtol=1e-12)
+
+
+@pytest.mark.parametrize("peepholes", [True, False])
+def test_the_cell_output_may_be_squashed(peepholes: bool):
+    weights, x = draw(peepholes), np.random.default_rng(6).normal(size=30)
+    condition = make_condition(
+        Task("gts", 3, (0, 1)), readings={"cell_output_activation": "centred_logistic"}, peepholes=peepholes
+    )
+    units = trajectory(weights, x, cell_output_activation="centred_logistic")
+    with torch.no_grad():
+        expected = outputs(condition, torch.from_numpy(weights), x.tolist()).numpy()
+    np.testing.assert_allclose(units.output, expected, rtol=1e-12)
+    np.testing.assert_allclose(units.cell_output, units.output_gate * np.tanh(units.cell_state / 2), rtol=1e-9)
 
 
 def test_without_a_forget_gate_the_state_only_adds_up():

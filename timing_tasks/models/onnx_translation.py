@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +27,9 @@ def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     Raises:
         ModuleNotFoundError: without onnxscript.
     """
-    op: Any = importlib.import_module("onnxscript").opset18
+    from onnxscript import opset18
+
+    op: Any = opset18
 
     def in_onnx_order(weight: Any) -> Any:
         """Rows i, f, g, o as i, o, f, g, with a leading axis of directions."""
@@ -36,24 +37,16 @@ def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         return op.Unsqueeze(op.Concat(i, o, f, g, axis=0), op.Constant(value_ints=[0]))
 
     def peephole_lstm(
-        x: Any,
-        h0: Any,
-        c0: Any,
-        weight_ih: Any,
-        weight_hh: Any,
-        bias: Any,
-        peephole: Any,
-        *switches: Any,
-        **_others: Any,
+        x: Any, h0: Any, c0: Any, weight_ih: Any, weight_hh: Any, bias: Any, peephole: Any, *switches: Any, **__: Any
     ) -> tuple[Any, Any, Any, Any]:
-        activation, cell_output_activation, _truncated, batch_first, *_ = switches
+        activation, cell_output_activation, _, batch_first, *_ = switches
         functions = [_FUNCTIONS[activation], _FUNCTIONS[cell_output_activation]]
-        attributes: dict[str, Any] = {"activations": ["Sigmoid", *(name for name, _, _ in functions)]}
-        if any(alphas for _, alphas, _ in functions):
-            attributes["activation_alpha"] = [number for _, alphas, _ in functions for number in alphas]
-            attributes["activation_beta"] = [number for _, _, betas in functions for number in betas]
-        b: Any = None
-        p: Any = None
+        attributes: dict[str, Any] = {}
+        attributes["activations"] = ["Sigmoid", *(name for name, _, _ in functions)]
+        if alphas := [alpha for _, alphas, _ in functions for alpha in alphas]:
+            attributes["activation_alpha"] = alphas
+            attributes["activation_beta"] = [beta for _, _, betas in functions for beta in betas]
+        b = p = None
         if bias is not None:
             rows = in_onnx_order(bias)  # (1, 4H)
             b = op.Concat(rows, op.Sub(rows, rows), axis=1)  # ONNX has two biases

@@ -164,7 +164,7 @@ class StackedPeepholeLSTM(nn.Module):
         name = "hx" if hx is not None else "the initial state"
         states = hx if hx is not None else self.initial_state(batch_size, context)
         h, c = layer_inputs.checked_states(name, states, shape, next(self.layers.parameters()))
-        return list(zip(h.unsqueeze(1), c.unsqueeze(1), strict=True))  # (1, N, H) each
+        return list(zip(torch.split(h, 1), torch.split(c, 1), strict=True))  # (1, N, H) each
 
     def _reversed(self, x: Any) -> Any:
         if isinstance(x, PackedSequence):

@@ -51,7 +51,9 @@ def own_state(row: Row) -> State:
 def orbit(row: Row) -> tuple[np.ndarray, State]:
     """The curve on which s and y move late in a test stream, [T, 2], and the state before its last period."""
     asked = stream(row.asked, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, 0, _SETTLED)
-    units = trajectory(row.net_weights, asked.inputs, row.output_activation, row.forget_gate == "true")
+    units = trajectory(
+        row.net_weights, asked.inputs, row.output_activation, row.forget_gate == "true", row.cell_output_activation
+    )
     states = np.stack([units.cell_state, units.cell_output], axis=1)
     last = int(np.argmax(asked.period == asked.period[-1]))
     return states[asked.period > asked.period[-1] - _LATE], (float(states[last - 1, 0]), float(states[last - 1, 1]))
@@ -141,7 +143,9 @@ def _run(row: Row, start: State) -> tuple[np.ndarray, np.ndarray, float]:
     asked = stream(row.asked, int(row.seed), int(row.replica), 0, Purpose.TEST, 0, FOLLOWED + 1)
     weights = row.net_weights
     weights[[S_0, Y_0]] = start
-    output = trajectory(weights, asked.inputs, row.output_activation, row.forget_gate == "true").output
+    output = trajectory(
+        weights, asked.inputs, row.output_activation, row.forget_gate == "true", row.cell_output_activation
+    ).output
     ends = np.flatnonzero(np.diff(asked.period, append=math.inf)) + 1
     followed = int(ends[FOLLOWED - 1])
     # right[k, t]: whether the output k steps later is right for step t.

@@ -15,7 +15,7 @@ import numpy as np
 import timing_tasks
 from timing_tasks.conditions.condition import CONDITION_COLUMNS, condition_name
 from timing_tasks.errors import ResultsError
-from timing_tasks.tasks.task import Task
+from timing_tasks.tasks.task import Task, read_readings
 
 STATUSES = ("solved", "unsolved", "diverged")
 
@@ -80,13 +80,13 @@ class Row:
     def asked(self) -> Task:
         """The task."""
         offsets = tuple(map(int, self.offsets.split()))
-        readings = dict(reading.split("=") for reading in self.readings.split())
-        return Task(
-            *(self.task, int(self.interval), offsets, self.waveform, float(self.tolerance)),
-            first_spike_later=int(readings.get("first_spike_later", 0)),
-            first_phase=int(readings.get("first_phase", 0)),
-            gts_input=readings.get("gts_input", "throughout"),
-        )
+        arguments = (int(self.interval), offsets, self.waveform, float(self.tolerance))
+        return Task(self.task, *arguments, **read_readings(self.readings))
+
+    @property
+    def cell_output_activation(self) -> str:
+        """Of the net, as `trajectory` takes it."""
+        return dict(reading.split("=") for reading in self.readings.split()).get("cell_output_activation", "identity")
 
     @property
     def net_weights(self) -> np.ndarray:

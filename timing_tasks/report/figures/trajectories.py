@@ -94,7 +94,9 @@ def _simulate(row: Row, test: int, periods: int | None) -> tuple[Stream, Traject
     asked_for = stream(
         row.asked, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, test, periods
     )
-    return asked_for, trajectory(row.net_weights, asked_for.inputs, row.output_activation, row.forget_gate == "true")
+    return asked_for, trajectory(
+        row.net_weights, asked_for.inputs, row.output_activation, row.forget_gate == "true", row.cell_output_activation
+    )
 
 
 def _name(row: Row) -> str:

@@ -9,7 +9,7 @@ from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES
 from timing_tasks.conditions.model import PEEPHOLE_LSTM
 from timing_tasks.results.row import Row
 from timing_tasks.results.statistics import Summary
-from timing_tasks.tasks.task import USUAL_TOLERANCE
+from timing_tasks.tasks.paper import USUAL_TOLERANCE
 
 TASK_COLUMNS = ("task", "interval", "offsets", "waveform", "tolerance")
 PAPERS_MODEL = str(PEEPHOLE_LSTM)

@@ -23,7 +23,7 @@ from timing_tasks.results.published import (
 )
 from timing_tasks.results.row import Row
 from timing_tasks.results.statistics import Summary, log_rank, summarise
-from timing_tasks.tasks.task import USUAL_TOLERANCE
+from timing_tasks.tasks.paper import USUAL_TOLERANCE
 
 SEARCHED, HELD_OUT = "searched", "not searched"
 _ORIGINS = {SEARCHED: "of the searches for the closest protocol", HELD_OUT: "that are not in these searches"}
