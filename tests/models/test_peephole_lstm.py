@@ -109,8 +109,8 @@ def test_gate_biases_are_set_by_name():
     ("arguments", "message"),
     [
         ({"hidden_size": 0}, "at least 1"),
-        ({"activation": "relu"}, "activation='relu': one of tanh, identity, centred_logistic"),
-        ({"cell_output_activation": "relu"}, "cell_output_activation='relu': one of tanh"),
+        ({"activation": "relu"}, "'activation': 'relu'.*: each one of tanh, identity, centred_logistic"),
+        ({"cell_output_activation": "relu"}, "{'cell_output_activation': 'relu'}: each one of tanh"),
         ({"initial_state": None}, "initial_state=None: one of zero, learned"),
         ({"initial_state": 3}, "initial_state=3: one of zero, learned"),
         ({"initial_state": "warm"}, "initial_state='warm': one of zero, learned"),

@@ -181,9 +181,9 @@ def test_conversion_keeps_what_the_two_have_in_common():
         (lambda: StackedPeepholeLSTM(3, 4, initial_state=None), "initial_state=None: one of zero"),
         (
             lambda: StackedPeepholeLSTM(3, 4, num_layers=2)(torch.zeros(5, 1, 3), (torch.zeros(1, 1, 4),) * 2),
-            r"\(2, batch, 4\)",
+            r"h0 of shape \(1, 1, 4\): expected \(2, 1, 4\)",
         ),
-        (lambda: StackedPeepholeLSTM(3, 4)(torch.zeros(5, 1, 3), (torch.zeros(1, 1, 4),)), r"\(1, batch, 4\)"),
+        (lambda: StackedPeepholeLSTM(3, 4)(torch.zeros(5, 1, 3), (torch.zeros(1, 1, 4),)), r"hx is 1 in a tuple"),
         (
             lambda: PeepholeLSTM(3, 4, replicas=2)(nn.utils.rnn.pack_sequence([torch.zeros(5, 3)])),
             "pad the sequences",

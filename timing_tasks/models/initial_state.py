@@ -18,7 +18,18 @@ from torch import Tensor, nn
 
 from timing_tasks.models.initial_state_base import InitialState, States, state_shapes
 
-__all__ = ["NAMES", "ConstantInput", "Contextual", "InitialState", "Learned", "Noisy", "States", "Zero", "state_shapes"]
+__all__ = [
+    "NAMES",
+    "ConstantInput",
+    "Contextual",
+    "InitialState",
+    "Learned",
+    "Noisy",
+    "States",
+    "Zero",
+    "initial_state_of",
+    "state_shapes",
+]
 
 
 class Zero(InitialState):
@@ -300,3 +311,16 @@ NAMES: dict[str, type[InitialState]] = {
     "constant_input": ConstantInput,
     "noisy": Noisy,
 }
+
+
+def initial_state_of(layer: nn.Module, value: str | nn.Module) -> nn.Module:
+    """The initial state of a layer that is named, or the module that is given.
+
+    Raises:
+        ValueError: an unknown name, or what is not a module.
+    """
+    if isinstance(value, str) and value in NAMES:
+        return NAMES[value].of(layer)
+    if not isinstance(value, nn.Module):
+        raise ValueError(f"initial_state={value!r}: one of {', '.join(NAMES)}, or a module")
+    return value

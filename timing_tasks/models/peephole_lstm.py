@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from timing_tasks.models import lstm_conversion, native_recurrence, recurrence
-from timing_tasks.models.initial_state import NAMES, Zero
+from timing_tasks.models import layer_inputs, lstm_conversion, native_recurrence, recurrence
+from timing_tasks.models.initial_state import Zero, initial_state_of
 from timing_tasks.models.packed import run_packed
 from timing_tasks.models.recurrence import ACTIVATIONS, Weights
 
@@ -124,12 +124,9 @@ class PeepholeLSTM(nn.Module):
             raise ValueError(f"input_size={input_size}, hidden_size={hidden_size}: both at least 1")
         if replicas is not None and replicas < 1:
             raise ValueError(f"replicas={replicas}: at least 1, or None for a layer without the axis")
-        for name, value in (
-            ("activation", activation),
-            ("cell_output_activation", cell_output_activation or activation),
-        ):
-            if value not in ACTIVATIONS:
-                raise ValueError(f"{name}={value!r}: one of {', '.join(ACTIVATIONS)}")
+        chosen = {"activation": activation, "cell_output_activation": cell_output_activation or activation}
+        if wrong := {name: value for name, value in chosen.items() if value not in ACTIVATIONS}:
+            raise ValueError(f"{wrong}: each one of {', '.join(ACTIVATIONS)}")
         self.gate_bias = dict(gate_bias or {})
         if unknown := set(self.gate_bias) - set(GATES):
             raise ValueError(f"gate_bias names {sorted(unknown)}: only {', '.join(GATES)} are gates")
@@ -146,11 +143,7 @@ class PeepholeLSTM(nn.Module):
         self.weight_hh = parameter(4 * hidden_size, hidden_size)
         self.bias: nn.Parameter | None = parameter(4 * hidden_size) if bias else None
         self.weight_peephole: nn.Parameter | None = parameter(3, hidden_size) if peepholes else None
-        if isinstance(initial_state, str) and initial_state in NAMES:
-            initial_state = NAMES[initial_state].of(self)
-        if not isinstance(initial_state, nn.Module):
-            raise ValueError(f"initial_state={initial_state!r}: one of {', '.join(NAMES)}, or a module")
-        self.initial_state = initial_state
+        self.initial_state = initial_state_of(self, initial_state)
         self.reset_parameters()
 
     @property
@@ -246,22 +239,13 @@ class PeepholeLSTM(nn.Module):
         """
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx, context)
-        axis = self._replica_axis
-        batched = input.dim() == len(axis) + 3
-        if (
-            input.dim() - len(axis) not in (2, 3)
-            or input.shape[: len(axis)] != axis
-            or input.size(-1) != self.input_size
-        ):
-            layout = "batch, time" if self.batch_first else "time, batch"
-            with_batch, without = (", ".join(map(str, (*axis, some, self.input_size))) for some in (layout, "time"))
-            text = f"expected ({with_batch}), or ({without}) without a batch"
-            raise ValueError(f"input of shape {tuple(input.shape)}: {text}")
+        layer_inputs.check_shape(input, self._replica_axis, self.input_size, self.batch_first)
+        batched = input.dim() == len(self._replica_axis) + 3
         batch_first = self.batch_first and batched
         x = (
             input if batched else input.unsqueeze(-2)
         )  # (..., T, N, input_size) or, with batch_first, (..., N, T, input_size)
-        self._check("input", x)
+        layer_inputs.check_like("input", x, self.weight_hh)
         h, c = self._initial(hx, x.size(-3 if batch_first else -2) if batched else None, context)
         if not batched:
             h, c = h.unsqueeze(-2), c.unsqueeze(-2)  # (..., 1, N, H) each
@@ -277,7 +261,7 @@ class PeepholeLSTM(nn.Module):
             raise ValueError("a PackedSequence has no axis of replicas: pad the sequences")
         if packed.data.dim() != 2 or packed.data.size(1) != self.input_size:
             raise ValueError(f"input of {packed.data.size(-1)} features: expected {self.input_size}")
-        self._check("input", packed.data)
+        layer_inputs.check_like("input", packed.data, self.weight_hh)
         h, c = self._initial(hx, int(packed.batch_sizes[0]), context)
         output, h, c = run_packed(partial(self._run, batch_first=False), packed, h, c)
         return output, (h, c)
@@ -300,30 +284,10 @@ class PeepholeLSTM(nn.Module):
         if hx is None and type(self.initial_state) is Zero:
             h, c = self.weight_hh.new_zeros(2, *shape).unbind()
             return h, c
-        name = "hx" if hx is not None else "the initial state"
-        states = hx if hx is not None else self.initial_state(batch_size, context)
-        if not isinstance(states, (tuple, list)) or len(states) != 2:
-            count = f"{len(states)} in " if isinstance(states, (tuple, list)) else ""
-            found = f"{count}a {type(states).__name__}"
-            raise ValueError(f"{name} is {found}: expected two tensors (h, c) of shape {shape} each")
-        for letter, state in zip("hc", states, strict=True):
-            if tuple(state.shape) != shape:
-                raise ValueError(f"{letter}0 of shape {tuple(state.shape)}: expected {shape}")
-            self._check(f"{letter}0", state)
-        return states[0], states[1]
-
-    def _check(self, name: str, tensor: Tensor) -> None:
-        """Raise ValueError for a tensor on another device than the layer, or, outside autocast, of another dtype."""
-        weight = self.weight_hh
-        if tensor.device != weight.device:
-            raise ValueError(
-                f"{name} is on {tensor.device}, the layer on {weight.device}: move one, as with {name}.to(...)"
-            )
-        if tensor.dtype != weight.dtype:
-            is_castable = tensor.is_floating_point() and torch.float64 not in (tensor.dtype, weight.dtype)
-            if not (is_castable and torch.is_autocast_enabled(tensor.device.type)):
-                text = f"{name} of dtype {tensor.dtype} does not match the layer's {weight.dtype}"
-                raise ValueError(f"{text}: convert one, as with {name}.to({weight.dtype})")
+        if hx is not None:
+            return layer_inputs.checked_states("hx", hx, shape, self.weight_hh)
+        states = self.initial_state(batch_size, context)
+        return layer_inputs.checked_states("the initial state", states, shape, self.weight_hh)
 
     def extra_repr(self) -> str:
         """The arguments that differ from their defaults, for `print`."""

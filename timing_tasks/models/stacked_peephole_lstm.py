@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from timing_tasks.models import lstm_conversion
-from timing_tasks.models.initial_state import NAMES, Zero
+from timing_tasks.models import layer_inputs, lstm_conversion
+from timing_tasks.models.initial_state import Zero, initial_state_of
 from timing_tasks.models.packed import reverse_packed
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 
@@ -66,11 +66,7 @@ class StackedPeepholeLSTM(nn.Module):
             for size in inputs
             for _ in range(self.directions)
         )
-        if isinstance(initial_state, str) and initial_state in NAMES:
-            initial_state = NAMES[initial_state].of(self)
-        if not isinstance(initial_state, nn.Module):
-            raise ValueError(f"initial_state={initial_state!r}: one of {', '.join(NAMES)}, or a module")
-        self.initial_state = initial_state
+        self.initial_state = initial_state_of(self, initial_state)
 
     @property
     def directions(self) -> int:
@@ -158,18 +154,17 @@ class StackedPeepholeLSTM(nn.Module):
         self, input: Tensor | PackedSequence, hx: tuple[Tensor, Tensor] | None, context: Tensor | None
     ) -> list[tuple[Tensor, Tensor] | None]:
         """Of each layer and direction the initial (h, c), or None for zeros."""
-        count = len(self.layers)
         if hx is None and type(self.initial_state) is Zero:
-            return [None] * count
-        if hx is None:
-            if isinstance(input, PackedSequence):
-                batch_size: int | None = int(input.batch_sizes[0])
-            else:
-                batch_size = input.size(0 if self.batch_first else 1) if input.dim() == 3 else None
-            hx = self.initial_state(batch_size, context)
-        if not isinstance(hx, (tuple, list)) or len(hx) != 2 or any(state.size(0) != count for state in hx):
-            raise ValueError(f"hx: expected two tensors (h, c) of shape ({count}, batch, {self.hidden_size}) each")
-        return list(zip(torch.split(hx[0], 1), torch.split(hx[1], 1), strict=True))
+            return [None] * len(self.layers)
+        if isinstance(input, PackedSequence):
+            batch_size: int | None = int(input.batch_sizes[0])
+        else:
+            batch_size = input.size(0 if self.batch_first else 1) if input.dim() == 3 else None
+        shape = (len(self.layers), *(() if batch_size is None else (batch_size,)), self.hidden_size)
+        name = "hx" if hx is not None else "the initial state"
+        states = hx if hx is not None else self.initial_state(batch_size, context)
+        h, c = layer_inputs.checked_states(name, states, shape, next(self.layers.parameters()))
+        return list(zip(torch.split(h, 1), torch.split(c, 1), strict=True))  # (1, N, H) each
 
     def _reversed(self, x: Any) -> Any:
         if isinstance(x, PackedSequence):
