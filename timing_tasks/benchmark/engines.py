@@ -170,7 +170,7 @@ def lightning_share(seconds: float = 8.0) -> float:
 
     from timing_tasks.data import TimingDataModule
     from timing_tasks.experiment import processes
-    from timing_tasks.experiment.callbacks import Checkpoints
+    from timing_tasks.experiment.checkpoints import Checkpoints
     from timing_tasks.learning.online.module import OnlineModule
 
     processes.quiet()

@@ -86,7 +86,7 @@ def _run_missing(
     with folder.opened() as rows:
         there = {row.replica_key: row for row in rows}
         missing = [place for key, place in keys.items() if key not in there]
-        before = [(keys[key][0], row.status) for key, row in there.items() if key in keys]
+        before = [(keys[key][0], row) for key, row in there.items() if key in keys]
         announce(
             f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else "")
         )
@@ -99,11 +99,11 @@ def _run_missing(
 
 
 def _train(
-    experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, str]]
+    experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, Row]]
 ) -> None:
     """Train the replicas at the places `missing`, one recipe after the other.
 
-    `before` has condition and status of those that are finished already.
+    `before` has condition and row of those that are finished already.
     """
     for recipe in (Recipe, BPTT):
         places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is recipe]
@@ -117,7 +117,7 @@ def _fit(
     folder: ResultsFolder,
     recipe: type[Recipe],
     missing: list[tuple[int, int]],
-    before: list[tuple[int, str]],
+    before: list[tuple[int, Row]],
 ) -> None:
     """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on."""
     import lightning as L
@@ -125,8 +125,12 @@ def _fit(
 
     from timing_tasks.data import TimingDataModule
     from timing_tasks.experiment import processes
-    from timing_tasks.experiment.callbacks import Checkpoints, PopulationProgress, RowWriter, TensorBoardCurves
-    from timing_tasks.experiment.pictures import TensorBoardPictures
+    from timing_tasks.experiment.checkpoints import Checkpoints
+    from timing_tasks.experiment.row_writer import RowWriter
+    from timing_tasks.experiment.tensorboard.boards import Boards
+    from timing_tasks.experiment.tensorboard.curves import TensorBoardCurves
+    from timing_tasks.experiment.tensorboard.pictures import TensorBoardPictures
+    from timing_tasks.experiment.terminal import TerminalProgress
     from timing_tasks.learning.bptt import BPTTModule
     from timing_tasks.learning.online.engine import create
     from timing_tasks.learning.online.module import OnlineModule
@@ -134,6 +138,7 @@ def _fit(
 
     name, kind = ("bptt", BPTTModule) if recipe is BPTT else ("online", OnlineModule)
     checkpoints, exchange = Checkpoints(folder.checkpoints / name, kind.checkpoint_keys), processes.Exchange()
+    boards = Boards(folder.path / "tensorboard", experiment)
     with warnings.catch_warnings():
         processes.quiet()
         trainer = L.Trainer(
@@ -142,16 +147,18 @@ def _fit(
             plugins=processes.environment(),
             max_epochs=1,
             max_steps=-1,
-            logger=TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False),
+            logger=TensorBoardLogger(str(boards.folder), name=name, version="all nets", default_hp_metric=False)
+            if recipe is BPTT  # the other module logs nothing, and an empty run would be shown
+            else False,
             callbacks=[
                 *(
                     exchange,
                     RowWriter(folder, row_of),
-                    TensorBoardCurves(experiment, before),
-                    TensorBoardPictures(),
+                    TensorBoardCurves(boards, experiment, before),
+                    TensorBoardPictures(boards),
                     checkpoints,
                 ),
-                PopulationProgress(len(before)),
+                TerminalProgress(before),
             ],
             enable_checkpointing=True,
             enable_model_summary=False,
