@@ -94,7 +94,12 @@ def test_each_condition_has_an_entry_whose_columns_tell_it_from_the_others(finis
         | {
             **{"task": "gts", "F": 3.0, "offsets": "0,1", "net": "peephole LSTM", "initial state": "learned"},
             **{"recipe": "online", "optimiser": "SGD", "learning rate": 1e-2, "momentum": 0.9, "seed": 5.0},
-            **{"budget, streams": 100.0, "budget, net-steps": 1e12, "protocol": "test", "tolerance": 0.49},
+            **{
+                "training budget, streams": 100.0,
+                "training budget, net-steps": 1e12,
+                "protocol": "test",
+                "tolerance": 0.49,
+            },
         }
         == found[2]
     )

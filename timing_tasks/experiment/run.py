@@ -88,7 +88,9 @@ def _run_missing(
         missing = [place for key, place in keys.items() if key not in there]
         before = [(keys[key][0], row) for key, row in there.items() if key in keys]
         announce(
-            f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else "")
+            f"rows, checkpoints and TensorBoard: {folder.path}"
+            + (f" ({len(there)} rows are there)" if there else "")
+            + (f"\nnets that a smaller budget gave up: {folder.going_on}, trained again" if folder.going_on else "")
         )
         if missing or _rank(experiment) is not None:
             _train(experiment, folder, missing, before)

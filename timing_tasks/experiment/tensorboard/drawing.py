@@ -57,7 +57,8 @@ class Drawing:
             loc="upper center",
             ncols=4,
             fontsize=9,
-            frameon=False,
+            framealpha=0.85,
+            edgecolor="none",
             handlelength=0.9,
             handletextpad=0.4,
             columnspacing=1.0,
@@ -66,7 +67,7 @@ class Drawing:
         return self._pixels(title)
 
     def gates(self, stream: Stream, units: Trajectory, title: str) -> np.ndarray:
-        """The gates of a net along a stream, and below them its cell state and output; else as `output`."""
+        """The gates i, f, o of a net along a stream, and below them its cell state s and output z; else as `output`."""
         above, below = self.axes
         t = np.arange(1, len(units.output) + 1)
         gates = (("i", units.input_gate, _BLUE), ("f", units.forget_gate, _ORANGE), ("o", units.output_gate, _GREEN))
@@ -80,11 +81,9 @@ class Drawing:
         above.set_ylim(-0.05, 1.05)
         for axes, lines in ((above, gates), (below, states)):
             low, high = axes.get_ylim()
-            ends = _spread([float(values[-1]) for _, values, _ in lines], 0.2 * (high - low))
+            ends = _spread([float(values[-1]) for _, values, _ in lines], 0.2 * (high - low), high)
             for (name, _, color), end in zip(lines, ends, strict=True):
                 axes.text(len(t) * 1.03 + 1, end, name, color=color, va="center", fontweight="bold")
-        above.set_ylabel("gates")
-        below.set_ylabel("state s, z")
         below.set_xlabel("time step t")
         return self._pixels(title)
 
@@ -100,10 +99,12 @@ def _mark_periods(axes: Axes, stream: Stream) -> None:
         axes.axvline(last + 0.5, color="0.88", linewidth=1, zorder=0)
 
 
-def _spread(places: list[float], least: float) -> list[float]:
-    """Places of labels, moved up where one would cover another."""
+def _spread(places: list[float], least: float, highest: float) -> list[float]:
+    """Places of labels, moved apart where one would cover another, none above the highest."""
     moved = list(places)
     order = np.argsort(places).tolist()
     for lower, upper in itertools.pairwise(order):
         moved[upper] = max(moved[upper], moved[lower] + least)
+    for upper, place in zip(reversed(order), itertools.count(), strict=False):
+        moved[upper] = min(moved[upper], highest - place * least)
     return moved

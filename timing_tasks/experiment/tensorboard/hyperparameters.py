@@ -16,11 +16,11 @@ Value = str | float | bool
 def hyperparameters(condition: Condition, experiment: Experiment) -> dict[str, Value]:
     """The columns of a condition: numbers are numbers. What it does not have is left out.
 
-    TensorBoard shows the first five of those that differ, in alphabetical order.
+    TensorBoard shows the first five of those that differ, in alphabetical order: what is rarely looked for has a name
+    that comes late.
     """
     task, budget = condition.task, condition.budget
     values: dict[str, Value] = {
-        "experiment": experiment.name,
         "task": task.name,
         "F": task.min_interval,
         "tolerance": task.tolerance,
@@ -29,10 +29,9 @@ def hyperparameters(condition: Condition, experiment: Experiment) -> dict[str, V
         "noise": condition.initial_noise,
         "transfer function": condition.output_activation,
         "protocol": condition.protocol.name,
-        "budget, streams": budget.training_streams,
-        "budget, net-steps": budget.net_steps,
+        "training budget, streams": budget.training_streams,
+        "training budget, net-steps": budget.net_steps,
         "seed": experiment.seed,
-        "engine": experiment.engine,
         **_learning(condition),
     }
     if task.waveform:
