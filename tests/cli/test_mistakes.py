@@ -28,9 +28,9 @@ MISTAKES = [
     ("task=pfg task.offsets=[0]", "task.offsets", "task.period"),
     ("forget_gate=none", "forget_gate", "true, false or"),
     ("initial_state=warm", "initial_state", "learned, learned_cell_output"),
-    ("initial_state=noisy initial_state.noise=-1", "initial_state.noise", "above 0"),
-    ("initial_state.noise=0.5", "initial_state.noise", "unless the initial state is noisy"),
-    ("initial_state=noisy initial_state.noise=loud", "initial_state.noise", "above 0"),
+    ("initial_state=noisy initial_state.deviation=-1", "initial_state.deviation", "above 0"),
+    ("initial_state.deviation=0.5", "initial_state.deviation", "unless the initial state is noisy"),
+    ("initial_state=noisy initial_state.deviation=loud", "initial_state.deviation", "above 0"),
     ("engine=cuda", "engine", "native, torch"),
     ("engine.threads=0", "engine.threads", "from 1"),
     ("seed=-1", "seed", "from 0"),
@@ -109,7 +109,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("override", "key", "allowed"), MISTAKES, ids=[m[0] for m in MISTAKES])
-def test_a_mistake_is_told_in_one_line_and_nothing_is_written(
+def test_a_mistake_is_level_in_one_line_and_nothing_is_written(
     override: str,
     key: str,
     allowed: str,

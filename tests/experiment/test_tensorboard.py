@@ -167,7 +167,7 @@ def test_conditions_that_names_do_not_tell_apart_are_told_apart_by_their_columns
 
 
 def test_what_was_overridden_is_in_the_name():
-    one = make_condition(Task("nmsd", 3, (0, 1)), initial_state="noisy", initial_noise=0.3, forget_gate=False)
+    one = make_condition(Task("nmsd", 3, (0, 1)), initial_state="noisy 0.3", forget_gate=False)
     changed = replace(one, protocol=replace(one.protocol, name="closest(learning_rate=0.1 momentum=0)"))
     expected = "peephole LSTM without forget gate, noisy 0.3, learning_rate=0.1 momentum=0, seed 2"
     assert run_names([changed], 2) == [expected]

@@ -22,10 +22,10 @@ from timing_tasks.experiment import run as experiment
 from timing_tasks.experiment import status, terminal
 from timing_tasks.experiment.status import Speedometer, Status, duration, quantity
 from timing_tasks.experiment.terminal import StatusLine, TerminalProgress, outcome
-from timing_tasks.learning.bptt import BPTTModule
 from timing_tasks.learning.online.engine import create
-from timing_tasks.learning.online.module import OnlineModule
+from timing_tasks.learning.online.module import OnlinePopulationModule
 from timing_tasks.learning.online.population import Verdict
+from timing_tasks.learning.replicas import ReplicasModule
 from timing_tasks.results.statistics import summarise
 from timing_tasks.tasks import Task
 
@@ -72,7 +72,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_a_log_gets_a_line_within_seconds_and_then_one_a_minute(clock: Clock, capsys: pytest.CaptureFixture[str]):
-    module = OnlineModule(population(CONDITIONS), create("torch", 1))
+    module = OnlinePopulationModule(population(CONDITIONS), create("torch", 1))
     progress, trainer = TerminalProgress(), SimpleNamespace()
     progress.on_train_start(trainer, module)  # type: ignore[arg-type]
     for _ in range(300):
@@ -87,7 +87,9 @@ def test_a_log_gets_a_line_within_seconds_and_then_one_a_minute(clock: Clock, ca
 
 
 def test_the_time_left_is_the_work_left_at_the_speed_of_the_last_seconds(clock: Clock):
-    module = OnlineModule(population((make_condition(CONDITIONS[0].task, net_steps=1000),)), create("torch", 1))
+    module = OnlinePopulationModule(
+        population((make_condition(CONDITIONS[0].task, net_steps=1000),)), create("torch", 1)
+    )
     speed = Speedometer()
     assert speed.status(module, ()).seconds_left is None
     for _ in range(20):
@@ -102,10 +104,8 @@ def test_the_time_left_is_the_work_left_at_the_speed_of_the_last_seconds(clock: 
 
 
 def test_back_propagation_is_counted_in_streams(clock: Clock):
-    from timing_tasks.data import TimingDataModule
-
     people = population((make_condition(Task("gts", 3, (0,)), recipe=BPTT()),), replicas=2)
-    module = BPTTModule(people, TimingDataModule(people))
+    module = ReplicasModule(people)
     speed = Speedometer()
     speed.status(module, ())
     for _ in range(4):
@@ -129,7 +129,7 @@ def test_a_condition_gets_a_line_when_its_last_net_has_its_verdict(tmp_path: Pat
 
 
 def test_nets_of_an_earlier_fit_count(clock: Clock, capsys: pytest.CaptureFixture[str]):
-    module = OnlineModule(population(CONDITIONS[:1], replicas=2), create("torch", 1))
+    module = OnlinePopulationModule(population(CONDITIONS[:1], replicas=2), create("torch", 1))
     before = [(0, row(9, status="solved", training_streams="70")), (1, row(8, status="unsolved"))]
     progress, trainer = TerminalProgress(before), SimpleNamespace()
     progress.on_train_start(trainer, module)  # type: ignore[arg-type]
@@ -158,14 +158,14 @@ def test_the_line_of_a_condition(solved: list[int], given_up: list[int], diverge
 
     kinds = ((Verdict.SOLVED, solved), (Verdict.UNSOLVED, given_up), (Verdict.DIVERGED, diverged))
     nets = [(verdict, streams) for verdict, several in kinds for streams in several]
-    module = OnlineModule(population(CONDITIONS[:1], replicas=len(nets)), create("torch", 1))
+    module = OnlinePopulationModule(population(CONDITIONS[:1], replicas=len(nets)), create("torch", 1))
     for index, (verdict, streams) in enumerate(nets):
         module.state.verdict[index], module.state.training_streams[index] = verdict, streams
     assert outcome(standings(module, ())[0]) == told
 
 
 def test_other_processes_than_the_first_say_nothing(capsys: pytest.CaptureFixture[str]):
-    module = OnlineModule(population(CONDITIONS), create("torch", 1))
+    module = OnlinePopulationModule(population(CONDITIONS), create("torch", 1))
     progress = TerminalProgress()
     progress.disable()
     progress.on_train_start(SimpleNamespace(), module)  # type: ignore[arg-type]

@@ -96,18 +96,16 @@ def _try_out(conditions: Sequence[Condition]) -> None:
     learners = [condition for condition in conditions if isinstance(condition.recipe, BPTT)]
     if learners:
         from timing_tasks.learning import optimizers
-        from timing_tasks.models.nets import create
+        from timing_tasks.models.build import build_net
 
         optimizers.check([condition.recipe for condition in learners if isinstance(condition.recipe, BPTT)])
         for condition in learners:
-            create(condition, 0, 0)
+            build_net(condition, 0, 0)
 
 
 def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condition]) -> dict[str, Any]:
     """What `lightning.Trainer` is told, with the number of devices."""
     accelerator, devices = values["accelerator"], values["devices"]
-    if any(isinstance(condition.recipe, BPTT) for condition in conditions) and accelerator == "gpu":
-        raise ConfigurationError("trainer.accelerator", accelerator, "cpu, for the recipe bptt")
     if accelerator not in ("cpu", "gpu"):
         raise ConfigurationError("trainer.accelerator", accelerator, "cpu or gpu")
     if accelerator == "gpu":
@@ -129,9 +127,7 @@ def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condit
 def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:
     """The nets of one task; what the entry itself says of them goes before what the experiment says."""
     net = {key: entry.get(key, values[key]) for key in _NET}
-    states, noise = variants.initial_states(net["initial_state"]), values["initial_state"]["noise"]
-    if noise != 0 and "noisy" not in states:
-        raise ConfigurationError("initial_state.noise", noise, "0 unless the initial state is noisy")
+    states = variants.initial_states(net["initial_state"], values["initial_state"])
     plain = _task({key: value for key, value in entry.items() if key not in _NET})
     protocol = _protocol(values["protocol"], plain)
     task = _as_read(plain, protocol)
@@ -148,7 +144,6 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
             output_activation=_output_activation(net["output_activation"], task),
             initial_state=initial_state,
             recipe=recipe,
-            initial_noise=noise if initial_state == "noisy" else 0.0,
             model=model,
         )
         for recipe, model in learners or [(recipes[0], models[0])]  # if there is none, the condition says why

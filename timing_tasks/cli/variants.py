@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from timing_tasks.conditions.condition import INITIAL_STATES
+from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES, NamedInitialState
 from timing_tasks.conditions.model import MODELS, PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE, RECIPES, Recipe
 from timing_tasks.errors import ConfigurationError
@@ -26,9 +26,19 @@ def names(key: str, value: Any, known: tuple[str, ...]) -> list[str]:
     return found
 
 
-def initial_states(value: Any) -> list[str]:
-    """See `names`."""
-    return names("initial_state", value, INITIAL_STATES)
+def initial_states(value: Any, group: Mapping[str, Any]) -> list[NamedInitialState]:
+    """The initial states of an entry, or of the group's option where it has none; arguments are the group's."""
+    found = []
+    for name in names("initial_state", value, INITIAL_STATE_NAMES):
+        if name == "learned" and not isinstance(value, list):
+            found.append(NamedInitialState(name, group["cell_state"], group["cell_output"], group["deviation"]))
+        elif name == "noisy":
+            found.append(NamedInitialState(name, deviation=group["deviation"]))
+        else:
+            found.append(NamedInitialState.of_text(name))
+    if group["deviation"] != 0 and not any(state.name == "noisy" for state in found):
+        raise ConfigurationError("initial_state.deviation", group["deviation"], "0 unless the initial state is noisy")
+    return found
 
 
 def switch(key: str, value: Any) -> list[bool]:
@@ -70,6 +80,7 @@ def _bptt(group: Mapping[str, Any], task: Task) -> BPTT:
         optimizer=_of_task(group["optimizer"], "recipe.optimizer", task),
         scheduler=scheduler,
         clip=by_task(group["clip"], "recipe.clip", task),
+        gate_biases=by_task(group["gate_biases"], "recipe.gate_biases", task),
         truncated=group["truncated"],
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning as L
 
+from timing_tasks.experiment.standing import Finished, known_places
 from timing_tasks.learning.population import PopulationModule
 from timing_tasks.results.folder import ResultsFolder
 from timing_tasks.results.row import Row
@@ -19,10 +20,13 @@ class RowWriter(L.Callback):
     Args:
         folder: where to.
         row: the row of a position in the population.
+        before: nets that have their rows already.
     """
 
-    def __init__(self, folder: ResultsFolder, row: Callable[[PopulationModule, int], Row]) -> None:
-        self.folder, self.row = folder, row
+    def __init__(
+        self, folder: ResultsFolder, row: Callable[[PopulationModule, int], Row], before: Sequence[Finished] = ()
+    ) -> None:
+        self.folder, self.row, self.before = folder, row, before
         self.written: set[int] = set()
 
     def write(self, module: PopulationModule) -> None:
@@ -37,6 +41,10 @@ class RowWriter(L.Callback):
 
     def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         """Those that a checkpoint knew as finished, but whose rows are gone; if all are, nothing is going to be trained."""
+        assert isinstance(module, PopulationModule)
+        places = known_places(module)
+        there = [(position, int(row.replica)) for position, row in self.before]
+        self.written.update(places[place] for place in there if place in places)
         self.on_train_batch_end(trainer, module)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:

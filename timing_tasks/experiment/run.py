@@ -20,6 +20,7 @@ from timing_tasks.results.folder import ResultsFolder
 from timing_tasks.results.row import Row
 
 if TYPE_CHECKING:
+    from timing_tasks.experiment.checkpoints import Checkpoints
     from timing_tasks.learning.population import PopulationModule
 
 
@@ -109,12 +110,12 @@ def _train(
     """
     for recipe in (Recipe, BPTT):
         places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is recipe]
-        is_asked = any(type(condition.recipe) is recipe for condition in experiment.conditions)
-        if places or (is_asked and _rank(experiment) is not None):
-            _fit(experiment, folder, recipe, places, before)
+        is_run = any(type(condition.recipe) is recipe for condition in experiment.conditions)
+        if places or (is_run and _rank(experiment) is not None):
+            _fit_all(experiment, folder, recipe, places, before)
 
 
-def _fit(
+def _fit_all(
     experiment: Experiment,
     folder: ResultsFolder,
     recipe: type[Recipe],
@@ -122,71 +123,126 @@ def _fit(
     before: list[tuple[int, Row]],
 ) -> None:
     """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on."""
-    import lightning as L
-    from lightning.pytorch.loggers import TensorBoardLogger
-
-    from timing_tasks.data import TimingDataModule
     from timing_tasks.experiment import processes
     from timing_tasks.experiment.checkpoints import Checkpoints
-    from timing_tasks.experiment.row_writer import RowWriter
-    from timing_tasks.experiment.tensorboard.boards import Boards
-    from timing_tasks.experiment.tensorboard.curves import TensorBoardCurves
-    from timing_tasks.experiment.tensorboard.pictures import TensorBoardPictures
-    from timing_tasks.experiment.terminal import TerminalProgress
-    from timing_tasks.learning.bptt import BPTTModule
-    from timing_tasks.learning.online.engine import create
-    from timing_tasks.learning.online.module import OnlineModule
-    from timing_tasks.learning.online.population import Population
 
-    name, kind = ("bptt", BPTTModule) if recipe is BPTT else ("online", OnlineModule)
-    checkpoints, exchange = Checkpoints(folder.checkpoints / name, kind.checkpoint_keys), processes.Exchange()
-    boards = Boards(folder.path / "tensorboard", experiment)
-    with warnings.catch_warnings():
-        processes.quiet()
-        trainer = L.Trainer(
-            **experiment.trainer,
-            strategy=processes.SeparateNets() if experiment.processes > 1 else "auto",
-            plugins=processes.environment(),
-            max_epochs=1,
-            max_steps=-1,
-            logger=TensorBoardLogger(str(boards.folder), name=name, version="all nets", default_hp_metric=False)
-            if recipe is BPTT  # the other module logs nothing, and an empty run would be shown
-            else False,
-            callbacks=[
-                *(
-                    exchange,
-                    RowWriter(folder, row_of),
-                    TensorBoardCurves(boards, experiment, before),
-                    TensorBoardPictures(boards),
-                    checkpoints,
-                ),
-                TerminalProgress(before),
-            ],
-            enable_checkpointing=True,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            use_distributed_sampler=False,
-            default_root_dir=str(folder.path),
-        )
-        missing, checkpoint = processes.as_rank_0_says(trainer, (missing, checkpoints.latest()))
-        if not missing:
-            return
-        population = Population.of(experiment.conditions, missing, experiment.seed)
-        data = TimingDataModule(population)
-        module: PopulationModule
-        if recipe is BPTT:
-            module = BPTTModule(population, data)
-        else:
-            engine = create(experiment.engine, experiment.threads, sharers=experiment.trainer["devices"])
-            module = OnlineModule(population, engine)
-        try:
-            with processes.fitting(trainer, exchange):
-                trainer.fit(module, data, ckpt_path=checkpoint)
-        except SystemExit:  # Lightning's answer to Ctrl-C
-            raise KeyboardInterrupt from None
-        except OSError as error:  # of TensorBoard
-            raise ResultsError.of(folder.path, error) from None
+    kind = _module_class(recipe)
+    checkpoints = Checkpoints(folder.checkpoints / kind.recipe_name, kind.checkpoint_keys)
+    fits = _fits(experiment, recipe, missing, checkpoints.latest()) if missing else []
+    first = _Fit(experiment, folder, checkpoints, before)
+    for number, (places, checkpoint) in enumerate(processes.as_rank_0_says(first.trainer, fits)):
+        one = first if number == 0 else _Fit(experiment, folder, checkpoints, before)
+        one.run(_module(experiment, recipe, places), checkpoint)
+
+
+def _fits(
+    experiment: Experiment, recipe: type[Recipe], missing: list[tuple[int, int]], checkpoint: str | None
+) -> list[tuple[list[tuple[int, int]], str | None]]:
+    """Which replicas train together, and the checkpoint that they go on from.
+
+    The nets of `bptt` have all had the same number of updates: those of a checkpoint go on first, all of them, and
+    others begin after that. The online recipe's checkpoints serve any replicas.
+    """
+    if recipe is not BPTT or checkpoint is None:
+        return [(missing, checkpoint)]
+    import torch
+
+    from timing_tasks.learning.online.population import Population
+    from timing_tasks.learning.population import replica_names
+
+    stored = torch.load(checkpoint, weights_only=True, mmap=True)["replicas"]["names"]
+    wanted = [(c, r) for c in range(len(experiment.conditions)) for r in range(experiment.replicas)]
+    names = replica_names(
+        Population.of(experiment.conditions, wanted, experiment.seed), _module_class(recipe).engine_name
+    )
+    place = dict(zip(names, wanted, strict=True))
+    if not set(stored) <= place.keys():
+        warnings.warn(f"{checkpoint} has other replicas, too, than these: all begin anew", stacklevel=2)
+        return [(missing, None)]
+    together = [place[name] for name in stored]
+    if not set(together) & set(missing):
+        return [(missing, None)]
+    others = [one for one in missing if one not in set(together)]
+    return [(together, checkpoint), *([(others, None)] if others else [])]
+
+
+def _module_class(recipe: type[Recipe]) -> type[PopulationModule]:
+    from timing_tasks.learning.online.module import OnlinePopulationModule
+    from timing_tasks.learning.replicas import ReplicasModule
+
+    return ReplicasModule if recipe is BPTT else OnlinePopulationModule
+
+
+def _module(experiment: Experiment, recipe: type[Recipe], places: list[tuple[int, int]]) -> PopulationModule:
+    """The module of the replicas at some places."""
+    from timing_tasks.learning.online.engine import create
+    from timing_tasks.learning.online.module import OnlinePopulationModule
+    from timing_tasks.learning.online.population import Population
+    from timing_tasks.learning.replicas import ReplicasModule
+
+    population = Population.of(experiment.conditions, places, experiment.seed)
+    if recipe is BPTT:
+        return ReplicasModule(population)
+    engine = create(experiment.engine, experiment.threads, sharers=experiment.trainer["devices"])
+    return OnlinePopulationModule(population, engine)
+
+
+class _Fit:
+    """A Lightning trainer with what a run adds to it: rows, checkpoints, progress, TensorBoard, several processes."""
+
+    def __init__(
+        self, experiment: Experiment, folder: ResultsFolder, checkpoints: Checkpoints, before: list[tuple[int, Row]]
+    ) -> None:
+        import lightning as L
+
+        from timing_tasks.experiment import processes
+        from timing_tasks.experiment.row_writer import RowWriter
+        from timing_tasks.experiment.tensorboard.boards import Boards
+        from timing_tasks.experiment.tensorboard.curves import TensorBoardCurves
+        from timing_tasks.experiment.tensorboard.pictures import TensorBoardPictures
+        from timing_tasks.experiment.terminal import TerminalProgress
+
+        boards = Boards(folder.path / "tensorboard", experiment)
+        self.path, self.exchange = folder.path, processes.Exchange()
+        with warnings.catch_warnings():
+            processes.quiet()
+            self.trainer = L.Trainer(
+                **experiment.trainer,
+                strategy=processes.SeparateNets() if experiment.processes > 1 else "auto",
+                plugins=processes.environment(),
+                max_epochs=1,
+                max_steps=-1,
+                logger=False,  # the modules log nothing: the callbacks below write what TensorBoard shows
+                callbacks=[
+                    *(self.exchange, RowWriter(folder, row_of, before)),
+                    *(TensorBoardCurves(boards, experiment, before), TensorBoardPictures(boards)),
+                    *(checkpoints, TerminalProgress(before)),
+                ],
+                enable_checkpointing=True,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                log_every_n_steps=1,
+                use_distributed_sampler=False,
+                default_root_dir=str(folder.path),
+            )
+
+    def run(self, module: PopulationModule, checkpoint: str | None) -> None:
+        """Train the replicas of a module.
+
+        Raises:
+            ResultsError: TensorBoard's files cannot be written.
+        """
+        from timing_tasks.experiment import processes
+
+        with warnings.catch_warnings():
+            processes.quiet()
+            try:
+                with processes.fitting(self.trainer, self.exchange):
+                    self.trainer.fit(module, ckpt_path=checkpoint)
+            except SystemExit:  # Lightning's answer to Ctrl-C
+                raise KeyboardInterrupt from None
+            except OSError as error:  # of TensorBoard
+                raise ResultsError.of(self.path, error) from None
 
 
 def row_of(module: PopulationModule, index: int) -> Row:

@@ -57,6 +57,20 @@ class Standing:
         return min(map(float, self.streams[self.verdict == Verdict.UNSOLVED]), default=math.inf)
 
 
+def not_in(module: PopulationModule, before: Sequence[Finished]) -> list[Finished]:
+    """Those of the nets finished before that are not in a module's population: a checkpoint brings finished nets along."""
+    here = known_places(module)
+    return [one for one in before if (one[0], int(one[1].replica)) not in here]
+
+
+def known_places(module: PopulationModule) -> dict[tuple[int, int], int]:
+    """The index of each net in a module's population by the position of its condition and its number within it."""
+    people = module.population
+    return {
+        place: index for index, place in enumerate(zip(people.condition.tolist(), people.replica.tolist(), strict=True))
+    }
+
+
 def standings(module: PopulationModule, before: Sequence[Finished]) -> dict[int, Standing]:
     """The standing of each condition that has nets in a module's population, by its position.
 

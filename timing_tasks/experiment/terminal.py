@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar as Bar
 from rich.table import Table
 from rich.text import Text
 
-from timing_tasks.experiment.standing import Finished, Standing, standings
+from timing_tasks.experiment.standing import Finished, Standing, not_in, standings
 from timing_tasks.experiment.status import Speedometer, Status, duration
 from timing_tasks.learning.online.population import Verdict
 from timing_tasks.learning.population import PopulationModule
@@ -57,6 +57,7 @@ class TerminalProgress(ProgressBar):
             return
         self._console = Console()
         self._began = time.monotonic()
+        self.before = not_in(module, self.before)
         status = self._speed.status(module, self.before)
         self._running = status.running
         self._unfinished = {place for place, one in standings(module, self.before).items() if not one.is_finished}

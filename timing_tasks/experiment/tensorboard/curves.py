@@ -11,7 +11,7 @@ import lightning as L
 import numpy as np
 
 from timing_tasks.experiment.experiment import Experiment
-from timing_tasks.experiment.standing import Finished, Standing, standings
+from timing_tasks.experiment.standing import Finished, Standing, not_in, standings
 from timing_tasks.experiment.tensorboard.boards import Boards, add_session
 from timing_tasks.experiment.tensorboard.hyperparameters import hyperparameters, metrics
 from timing_tasks.learning.online.population import Verdict
@@ -47,6 +47,11 @@ class TensorBoardCurves(L.Callback):
         self._errors: dict[int, float] = {}  # of finished nets, which stay as they are
         self._streams: dict[int, Stream] = {}
         self._entered: set[int] = set()
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        """Look which nets were finished before."""
+        assert isinstance(module, PopulationModule)
+        self.before = not_in(module, self.before)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         """A point, if it is time."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from timing_tasks.conditions.condition import CONDITION_COLUMNS, Condition
+from timing_tasks.conditions.initial_state import ZERO
 from timing_tasks.conditions.model import PEEPHOLE_LSTM
 from timing_tasks.conditions.recipe import ONLINE
 from timing_tasks.tasks import Task
@@ -44,7 +45,7 @@ def run_names(conditions: Sequence[Condition], seed: int) -> list[str]:
 
 def _name(condition: Condition, seed: int) -> str:
     parts = [net_name(condition)]
-    if condition.initial_state != "zero":
+    if condition.initial_state != ZERO:
         parts.append(condition.columns["initial_state"].replace("_", " "))
     if condition.recipe != ONLINE:
         parts.append(condition.recipe.name)
