@@ -14,7 +14,6 @@ from timing_tasks.report.check import again, differing, sample
 from timing_tasks.report.tables import Table, show
 
 HERE = Path(__file__).resolve().parent
-_WIDTH = 120
 
 
 def main(config: DictConfig) -> None:
@@ -26,7 +25,7 @@ def main(config: DictConfig) -> None:
         raise ConfigurationError("results", config.results, "a folder of results folders")
     engine = create(config.engine.name, config.engine.threads)
     sampled = sample(results, config.rows, config.most_net_steps, config.seed)
-    console = Console(width=max(Console().width, _WIDTH))
+    console = Console()
     with Progress(console=console) as bar:
         task = bar.add_task(f"{len(sampled)} nets", total=1.0)
         rows = again(sampled, engine, lambda part: bar.update(task, completed=part))
@@ -35,9 +34,20 @@ def main(config: DictConfig) -> None:
         differences = differing(one.row, row)
         failed += bool(differences)
         verdict = f"differs: {', '.join(differences)}" if differences else "the same"
-        lines.append((one.folder, str(one.condition), one.row.replica, one.row.status, one.row.net_steps, verdict))
+        lines.append(
+            (one.folder, str(one.condition), str(one.row.replica), one.row.status, str(one.row.net_steps), verdict)
+        )
     title = f"{len(rows) - failed} of {len(rows)} rows came out the same, digit for digit"
-    show(Table(title, ("folder", "condition", "replica", "status", "net-steps", "again"), tuple(lines)), console)
+    show(
+        Table(
+            title,
+            ("folder", "condition", "replica", "status", "net-steps", "again"),
+            tuple(lines),
+            (),
+            ("net-steps", "status", "folder"),
+        ),
+        console,
+    )
     if failed:
         sys.exit(1)
 

@@ -10,7 +10,6 @@ from timing_tasks.errors import ConfigurationError
 from timing_tasks.report.tables import show
 
 HERE = Path(__file__).resolve().parent
-_WIDTH = 190  # of the table; narrower terminals wrap its lines
 
 
 def main(config: DictConfig) -> None:
@@ -18,7 +17,7 @@ def main(config: DictConfig) -> None:
     results = HERE.parent / "results" if config.results is None else Path(str(config.results))
     if not results.is_dir():
         raise ConfigurationError("results", config.results, "a folder of results folders")
-    console = Console(width=max(Console().width, _WIDTH))
+    console = Console()
     for table in report.verdicts(results, HERE / "published"):
         show(table, console)
 

@@ -69,7 +69,7 @@ def test_nets_are_runs_and_a_quantity_has_the_same_tag_in_all_of_them(finished: 
         mine = rows_of(rows, position)
         last = found[name].Scalars(f"solved/{task_name(NETS[position].task)}")[-1]
         assert last.value == pytest.approx(sum(row.status == "solved" for row in mine) / 3)
-        assert last.step == max(int(row.training_streams) for row in mine)
+        assert last.step == max(row.training_streams for row in mine)
 
 
 def test_the_error_is_that_of_the_nets_that_the_rows_have(finished: tuple[Path, list[Row]]):
@@ -77,8 +77,8 @@ def test_the_error_is_that_of_the_nets_that_the_rows_have(finished: tuple[Path, 
     for position, name in ((1, "LSTM, seed 5"), (3, "peephole LSTM, seed 5")):
         task, errors = NETS[position].task, []
         for row in rows_of(rows, position):
-            shown = stream(task, 5, int(row.replica), 0, Purpose.TEST, periods=1 if task.name == "nmsd" else 2)
-            output = trajectory(row.net_weights, shown.inputs, NETS[position].output_activation).output
+            shown = stream(task, 5, row.replica, 0, Purpose.TEST, periods=1 if task.name == "nmsd" else 2)
+            output = trajectory(row.weights, shown.inputs, NETS[position].output_activation).output
             errors.append(np.sqrt(np.mean((shown.targets - output)[shown.has_target] ** 2)))
         last = board(folder / name).Scalars(f"test error/{task_name(task)}")[-1]
         assert last.value == pytest.approx(sorted(errors)[1], rel=1e-6)
@@ -139,7 +139,7 @@ def test_every_task_has_pictures_of_outputs_and_solved_nets_of_gates(finished: t
     assert gates == {(run_names(NETS, 5)[p], f"view of gates/{task_name(NETS[p].task)}") for p in solved}
     [image] = board(folder / "LSTM, seed 5").Images("view of output/nmsd F=3 {0,1}")
     assert (image.width, image.height) == (480, 300)
-    assert image.step == int(rows_of(rows, 1)[0].training_streams)
+    assert image.step == rows_of(rows, 1)[0].training_streams
 
 
 def test_there_is_one_file_for_each_net_and_each_condition(finished: tuple[Path, list[Row]]):

@@ -130,7 +130,7 @@ def test_a_condition_gets_a_line_when_its_last_net_has_its_verdict(tmp_path: Pat
 
 def test_nets_of_an_earlier_fit_count(clock: Clock, capsys: pytest.CaptureFixture[str]):
     module = OnlinePopulationModule(population(CONDITIONS[:1], replicas=2), create("torch", 1))
-    before = [(0, row(9, status="solved", training_streams="70")), (1, row(8, status="unsolved"))]
+    before = [(0, row(9, status="solved", training_streams=70)), (1, row(8, status="unsolved"))]
     progress, trainer = TerminalProgress(before), SimpleNamespace()
     progress.on_train_start(trainer, module)  # type: ignore[arg-type]
     module.state.training_streams[:] = module.state.training_streams.new_tensor([50, 1234567])

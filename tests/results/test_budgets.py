@@ -16,7 +16,7 @@ from timing_tasks.results.folder import ResultsFolder, write_whole
 from timing_tasks.tasks import Task
 
 NAME = row().condition_name
-IDENTITY = {"version": "1", "seed": "1"}
+IDENTITY = {"version": "1", "seed": 1}
 
 
 def conditions(streams: int, steps: int, interval: int = 10) -> dict[str, object]:
@@ -42,15 +42,15 @@ def test_a_budget_is_larger_if_no_limit_is_smaller(known: object, mine: object, 
 
 def test_rows_that_a_larger_budget_would_change_are_those_of_nets_below_both_of_its_limits():
     rows = [
-        row(0, status="solved", training_streams="3", net_steps="30"),
-        row(1, status="diverged", training_streams="3", net_steps="30", rmse=""),
-        row(2, status="unsolved", training_streams="5", net_steps="99", rmse=""),
-        row(3, status="unsolved", training_streams="5", net_steps="103", rmse=""),  # reaches the larger budget's, too
-        row(4, status="unsolved", training_streams="8", net_steps="99", rmse=""),
-        row(5, status="unsolved", training_streams="5", net_steps="99", rmse="", interval="11"),
+        row(0, status="solved", training_streams=3, net_steps=30),
+        row(1, status="diverged", training_streams=3, net_steps=30),
+        row(2, status="unsolved", training_streams=5, net_steps=99),
+        row(3, status="unsolved", training_streams=5, net_steps=103),  # reaches the larger budget's, too
+        row(4, status="unsolved", training_streams=8, net_steps=99),
+        row(5, status="unsolved", training_streams=5, net_steps=99, interval=11),
     ]
     larger = {NAME: {"training_streams": 8, "net_steps": 100}}
-    assert [one.replica for one in kept(rows, larger)] == ["0", "1", "3", "4", "5"]
+    assert [one.replica for one in kept(rows, larger)] == [0, 1, 3, 4, 5]
 
 
 @needs_native
@@ -79,7 +79,7 @@ def test_a_larger_budget_gives_the_rows_of_a_run_that_had_it_from_the_start(tmp_
 def test_a_crash_between_rows_and_budget_leaves_a_folder_of_the_smaller_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    rows = [row(0), row(1, status="unsolved", rmse="")]
+    rows = [row(0), row(1, status="unsolved")]
     with ResultsFolder(tmp_path / "o", IDENTITY, conditions(5, 10)).opened():
         pass
     small = ResultsFolder(tmp_path / "o", IDENTITY, conditions(5, 10))

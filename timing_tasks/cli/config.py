@@ -15,15 +15,16 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from timing_tasks.cli import variants
-from timing_tasks.conditions.condition import Budget, Condition, Protocol, describe
+from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, Budget, Condition, Protocol
 from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, Recipe
 from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.experiment.experiment import Experiment, identity
 from timing_tasks.experiment.started import check_started
 from timing_tasks.learning.online.engine import available
+from timing_tasks.results.description import describe
 from timing_tasks.tasks import TASKS, Task
-from timing_tasks.tasks.task import USUAL_TOLERANCE
+from timing_tasks.tasks.paper import USUAL_TOLERANCE
 
 _NET = ("peepholes", "forget_gate", "output_activation", "initial_state", "recipe", "model")
 _READINGS = tuple(field.name for field in fields(Protocol) if field.name != "name")
@@ -129,15 +130,17 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
     net = {key: entry.get(key, values[key]) for key in _NET}
     states = variants.initial_states(net["initial_state"], values["initial_state"])
     plain = _task({key: value for key, value in entry.items() if key not in _NET})
-    protocol = _protocol(values["protocol"], plain)
-    task = _as_read(plain, protocol)
+    protocols = {peepholes: _protocol(values["protocol"], plain, peepholes) for peepholes in (True, False)}
+    task = _as_read(plain, protocols[True])  # streams do not depend on the net
     recipes = variants.recipes(net["recipe"], values["recipe"], task)
     models = variants.models(net["model"], values["model"])
     learners = [(recipe, model) for recipe in recipes for model in models if variants.can_train(recipe, model)]
     return [
         Condition(
             task=task,
-            protocol=protocol,
+            protocol=protocols[peepholes]
+            if model.name == PEEPHOLE_LSTM.name
+            else replace(protocols[peepholes], cell_output_activation="identity"),
             budget=_budget(values["budget"], task, recipe),
             peepholes=peepholes,
             forget_gate=forget_gate,
@@ -191,12 +194,20 @@ def _check_protocol_keys(values: Mapping[str, Any]) -> None:
             )
 
 
-def _protocol(values: Mapping[str, Any], task: Task) -> Protocol:
-    readings = {key: variants.by_task(values[key], f"protocol.{key}", task) for key in _READINGS}
-    for key in ("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias", "error_factor"):
+def _protocol(values: Mapping[str, Any], task: Task, peepholes: bool) -> Protocol:
+    h = "cell_output_activation"
+    readings = {key: variants.by_task(values[key], f"protocol.{key}", task) for key in _READINGS if key != h}
+    readings[h] = variants.by_net(values[h], f"protocol.{h}", CELL_OUTPUT_ACTIVATIONS, peepholes)
+    for key in (
+        *("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias", "error_factor"),
+        "initial_weight_range",
+    ):
         if isinstance(readings[key], int) and not isinstance(readings[key], bool):
             readings[key] = float(readings[key])
-    return Protocol(name=str(values.get("changed") or values["name"]), **readings)
+    protocol = Protocol(name=str(values.get("changed") or values["name"]), **readings)
+    if task.name == "pfg":
+        check_whole("protocol.first_phase", protocol.first_phase, 0, task.min_interval - 1)
+    return protocol
 
 
 def _as_read(task: Task, protocol: Protocol) -> Task:
@@ -227,7 +238,7 @@ def _output_activation(value: Any, task: Task) -> str:
         raise ConfigurationError("output_activation", value, "auto, sigmoid or identity")
     if value != "auto":
         return str(value)
-    return "identity" if task.name == "pfg" or (task.name != "gts" and max(task.offsets) > 1) else "sigmoid"
+    return task.output_activation
 
 
 def _output(values: Mapping[str, Any], conditions: Sequence[Condition], engine: str) -> Path:

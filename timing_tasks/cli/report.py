@@ -24,14 +24,14 @@ from timing_tasks.report.tables.recipes import recipes, summary
 from timing_tasks.report.tables.verdict import peepholes, verdict
 from timing_tasks.results.folder import write_whole
 from timing_tasks.results.published import Published, read_published
-from timing_tasks.results.row import Row, read_rows
+from timing_tasks.results.reliability import Reliability, read_reliability
+from timing_tasks.results.row import Key, Row, read_rows
 from timing_tasks.results.seconds import read_seconds
 
 # Those of the paper of which it reports numbers that are known; and more nets of the same conditions, with the same
 # first ones.
 PAPERS_TABLES = ("table1", "table3", "table4", "hundred")
 SEARCHES = ("protocols", "rates")  # for the protocol with which the paper's numbers come out
-_WIDTH = 150  # of the widest table; narrower terminals wrap its lines
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,21 @@ class Sources:
         rows: of the experiment.
         published: the paper's values.
         seconds: that nets have cost, by `Row.replica_key`.
+        reliability: of solved nets, likewise.
         conditions: of the experiment.
     """
 
     rows: Sequence[Row]
     published: Sequence[Published]
-    seconds: Mapping[tuple[str, ...], float]
+    seconds: Mapping[Key, float]
+    reliability: Mapping[Key, Reliability]
     conditions: Sequence[Condition]
 
 
 TABLES: dict[str, Callable[[str, Sources], Table | None]] = {
-    "comparison": lambda title, of: comparison(title, of.rows, of.published),
+    "comparison": lambda title, of: comparison(title, of.rows, of.published, of.reliability),
     "variants": lambda title, of: variants(f"{title}: net against net", of.rows),
-    "initial_states": lambda title, of: initial_states(title, of.rows),
+    "initial_states": lambda title, of: initial_states(title, of.rows, of.reliability),
     "test_time": lambda title, of: test_time(f"{title} at test time", of.rows),
     "recipes_summary": lambda title, of: summary(title, of.rows, of.seconds),
     "recipes": lambda title, of: recipes(f"{title}, condition by condition", of.rows, of.seconds),
@@ -87,7 +89,7 @@ def produce(config: DictConfig, published: Path) -> str:
     described = checked(config)
     check_names(config)
     values = read_published(published)
-    console = Console(width=max(Console().width, _WIDTH))
+    console = Console()
 
     def announce(text: str) -> None:
         console.print(text, highlight=False, soft_wrap=True)
@@ -95,7 +97,7 @@ def produce(config: DictConfig, published: Path) -> str:
     rows = experiment.run(described, announce)
     if not rows:  # this process has only helped another
         return ""
-    of = Sources(rows, values, read_seconds(described.output), described.conditions)
+    of = Sources(rows, values, read_seconds(described.output), read_reliability(described.output), described.conditions)
     made = (TABLES[name](title_of(described.title, rows), of) for name in config.tables)
     tables = [table for table in made if table is not None]
     parts = ["\n".join(map(markdown, tables))] if tables else []
@@ -128,11 +130,15 @@ def verdicts(results: Path, published: Path) -> list[Table]:
     rows = list({row.replica_key: row for path in files for row in read_rows(path)}.values())
     if not rows:
         raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
+    reliability = {key: one for path in files for key, one in read_reliability(path.parent).items()}
     values = read_published(published)
     rows.sort(key=lambda row: next((place for place, value in enumerate(values) if value.is_of(row)), len(values)))
     tried = [condition for name in SEARCHES for condition in conditions(app.compose(name, []))]
     searched = {tuple(condition.columns[name] for name in TASK_COLUMNS) for condition in tried}
-    return [verdict("The verdict", rows, values, searched), peepholes("Are peepholes better?", rows, values)]
+    return [
+        verdict("The verdict", rows, values, searched, reliability),
+        peepholes("Are peepholes better?", rows, values),
+    ]
 
 
 def is_complete(config: DictConfig) -> bool:

@@ -18,8 +18,6 @@ from timing_tasks.results.folder import write_whole
 from timing_tasks.results.published import read_published
 from timing_tasks.results.row import Row
 
-_WIDTH = 190  # of the table; narrower terminals wrap its lines
-
 
 def study(config: DictConfig, published: Path) -> None:
     """Run what is missing of every reading, each in a folder of its own, then print and write the table.
@@ -47,7 +45,7 @@ def study(config: DictConfig, published: Path) -> None:
     for name, one in studies.items():
         one.output = str(output / name)
     runs = {name: checked(one) for name, one in studies.items()}
-    console = Console(width=max(Console().width, _WIDTH))
+    console = Console()
     rows: dict[str, list[Row]] = {}
     for name, run in runs.items():
         rows[name] = experiment.run(run, announce=lambda text: console.print(text, highlight=False, soft_wrap=True))

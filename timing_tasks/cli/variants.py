@@ -50,12 +50,27 @@ def switch(key: str, value: Any) -> list[bool]:
 
 
 def by_task(value: Any, key: str, task: Task) -> Any:
-    """A value, or the task's own where it is given by task."""
+    """A value, or the task's own where it is given by task, and there the one of its F where it is given by F."""
     if not isinstance(value, dict):
         return value
     if task.name not in value:
         raise ConfigurationError(key, value, f"a number, or one for each task; {task.name} is missing")
-    return value[task.name]
+    own = value[task.name]
+    if not isinstance(own, dict):
+        return own
+    if task.min_interval not in own:
+        allowed = f"for {task.name} a number, or one for each F; F={task.min_interval} is missing"
+        raise ConfigurationError(key, value, allowed)
+    return own[task.min_interval]
+
+
+def by_net(value: Any, key: str, options: tuple[str, ...], peepholes: bool) -> str:
+    """An option, or the net's own where it is given by kind of net: `lstm` has no peepholes, `peephole_lstm` has."""
+    kinds = {"lstm", "peephole_lstm"}
+    given = value if isinstance(value, dict) else dict.fromkeys(kinds, value)
+    if set(given) != kinds or any(one not in options for one in given.values()):
+        raise ConfigurationError(key, value, f"{' or '.join(options)}, or one for each of lstm and peephole_lstm")
+    return str(given["peephole_lstm" if peepholes else "lstm"])
 
 
 def recipes(value: Any, group: Mapping[str, Any], task: Task) -> list[Recipe]:

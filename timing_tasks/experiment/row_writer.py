@@ -43,7 +43,7 @@ class RowWriter(L.Callback):
         """Those that a checkpoint knew as finished, but whose rows are gone; if all are, nothing is going to be trained."""
         assert isinstance(module, PopulationModule)
         places = known_places(module)
-        there = [(position, int(row.replica)) for position, row in self.before]
+        there = [(position, row.replica) for position, row in self.before]
         self.written.update(places[place] for place in there if place in places)
         self.on_train_batch_end(trainer, module)
 

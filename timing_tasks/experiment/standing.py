@@ -60,7 +60,7 @@ class Standing:
 def not_in(module: PopulationModule, before: Sequence[Finished]) -> list[Finished]:
     """Those of the nets finished before that are not in a module's population: a checkpoint brings finished nets along."""
     here = known_places(module)
-    return [one for one in before if (one[0], int(one[1].replica)) not in here]
+    return [one for one in before if (one[0], one[1].replica) not in here]
 
 
 def known_places(module: PopulationModule) -> dict[tuple[int, int], int]:
@@ -86,7 +86,7 @@ def standings(module: PopulationModule, before: Sequence[Finished]) -> dict[int,
     for position in np.unique(condition).tolist():
         mine, rows = condition == position, earlier.get(position, [])
         verdicts = [int(Verdict[row.status.upper()]) for row in rows]
-        streams = [int(row.training_streams) for row in rows]
+        streams = [row.training_streams for row in rows]
         found[position] = Standing(
             np.concatenate([state.verdict.numpy()[mine], np.array(verdicts, dtype=np.int64)]),
             np.concatenate([state.training_streams.numpy()[mine], np.array(streams, dtype=np.int64)]),

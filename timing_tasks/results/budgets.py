@@ -36,7 +36,7 @@ def kept(rows: Sequence[Row], larger: Mapping[str, Mapping[str, int]]) -> list[R
 
 
 def _goes_on(row: Row, budget: Mapping[str, int] | None) -> bool:
-    return budget is not None and all(int(getattr(row, limit)) < budget[limit] for limit in _LIMITS)
+    return budget is not None and all(getattr(row, limit) < budget[limit] for limit in _LIMITS)
 
 
 def _budget(condition: Any) -> dict[str, int]:
