@@ -115,8 +115,9 @@ def test_back_propagation_is_counted_in_streams(clock: Clock):
     assert shown.speed == "16 streams/s"
 
 
+@needs_native
 def test_a_condition_gets_a_line_when_its_last_net_has_its_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    rows = experiment.run(described(tmp_path, engine="torch", replicas=2))
+    rows = experiment.run(described(tmp_path, replicas=2))
     lines = [line for line in capsys.readouterr().out.splitlines() if "median" in line]
     assert len(lines) == len(CONDITIONS)
     for condition in CONDITIONS:
