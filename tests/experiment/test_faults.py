@@ -24,7 +24,7 @@ from tests.helpers.scripts import LONG, QUICK, ROOT, command, run
 from timing_tasks.cli.config import experiment as checked
 from timing_tasks.errors import ResultsError
 from timing_tasks.experiment import run as experiment
-from timing_tasks.experiment.callbacks import Checkpoints
+from timing_tasks.experiment.checkpoints import Checkpoints
 from timing_tasks.experiment.experiment import Experiment
 from timing_tasks.learning.online.module import OnlinePopulationModule
 
@@ -182,7 +182,7 @@ def test_twenty_kills_at_random_moments_leave_the_rows_of_an_undisturbed_run(und
         wanted = checked(hydra.compose("condition", overrides=[*LONG, f"output={tmp_path / 'o'}"]))
     server = multiprocessing.get_context("forkserver")  # processes that need not import everything again
     server.set_forkserver_preload(
-        ["timing_tasks.experiment.processes", "timing_tasks.experiment.callbacks", "tests.experiment.test_faults"]
+        ["timing_tasks.experiment.processes", "timing_tasks.experiment.checkpoints", "tests.experiment.test_faults"]
     )
     draw = random.Random(1)
     ended = []

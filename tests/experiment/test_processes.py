@@ -18,6 +18,7 @@ from timing_tasks.cli.config import experiment as checked
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.experiment import processes
 from timing_tasks.experiment import run as experiment
+from timing_tasks.experiment.tensorboard.names import task_name
 
 pytest.importorskip("_timing_tasks_native", reason="installed without a C++ compiler")
 
@@ -55,9 +56,9 @@ def test_two_and_three_processes_give_the_rows_of_one_in_one_file_and_one_tensor
             "seconds.csv",
             "tensorboard",
         ]
-        assert len(list((folder / "tensorboard").glob("events*"))) == 1
-        board = EventAccumulator(str(folder / "tensorboard")).Reload()
-        last = board.Scalars(f"solved fraction/{CONDITIONS[1]}")[-1]
+        assert len(list((folder / "tensorboard").glob("*/events*"))) == 1
+        board = EventAccumulator(str(folder / "tensorboard" / "peephole LSTM, seed 1")).Reload()
+        last = board.Scalars(f"solved/{task_name(CONDITIONS[1].task)}")[-1]
         assert last.step == max(row.training_streams for row in rows if row.task == "gts")
         assert last.value == pytest.approx(sum(row.status == "solved" for row in rows[3:]) / 3)
     assert files[0] == files[1] == files[2]

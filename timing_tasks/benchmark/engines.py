@@ -169,7 +169,7 @@ def lightning_share(seconds: float = 8.0) -> float:
     import lightning as L
 
     from timing_tasks.experiment import processes
-    from timing_tasks.experiment.callbacks import Checkpoints
+    from timing_tasks.experiment.checkpoints import Checkpoints
     from timing_tasks.learning.online.module import OnlinePopulationModule
 
     processes.quiet()

@@ -21,7 +21,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from timing_tasks.cli import interrupted  # noqa: F401, before torch
+from timing_tasks.cli import interrupted  # before torch
 from timing_tasks.cli.config import experiment
 from timing_tasks.errors import ConfigurationError, StoppedError, UserError
 from timing_tasks.experiment.experiment import Experiment
@@ -65,7 +65,7 @@ def run(script: str, main: Callable[[DictConfig], None], configs: Path) -> None:
             except UserError as error:
                 _end(error)
             except (KeyboardInterrupt, StoppedError) as stop:
-                print("stopped; the same command goes on from here")
+                interrupted.say_stopped()
                 sys.exit(128 + (stop.number if isinstance(stop, StoppedError) else signal.SIGINT))
 
         sys.argv[1:] = _replacing(sys.argv[1:])

@@ -10,10 +10,16 @@ from types import TracebackType
 _SCRIPTS = "reproduce"  # the name of their folder
 
 
+def say_stopped() -> None:
+    """Say it in one line. The process is about to end: another Ctrl-C is ignored, which would add a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    print("stopped; the same command goes on from here")
+
+
 def _told(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
     """In place of Python's traceback."""
     if issubclass(kind, KeyboardInterrupt):
-        print("stopped; the same command goes on from here")
+        say_stopped()
     else:
         sys.__excepthook__(kind, error, where)
 

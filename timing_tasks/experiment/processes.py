@@ -127,7 +127,7 @@ class Exchange(L.Callback):
     """Once in a while rank 0 gets the replicas that the others have trained; after each chunk all agree on whether to go on.
 
     The first of a fit's callbacks: those after it see the whole population, in rank 0. SIGINT and SIGTERM, in whichever
-    process they arrive, end the fit of all processes after the chunk.
+    process they arrive, end the fit of all processes after the chunk; a second one ends that of a single process at once.
 
     Attributes:
         stopped: the signal that has ended the fit, or 0.
@@ -139,6 +139,7 @@ class Exchange(L.Callback):
         self._due = 0.0
         self._speed_of_others = 0.0
         self._handlers: dict[int, Any] = {}
+        self._is_alone = False
 
     def setup(self, trainer: L.Trainer, module: L.LightningModule, stage: str) -> None:
         """Share the replicas out."""
@@ -149,9 +150,12 @@ class Exchange(L.Callback):
         """Listen to signals, instead of Lightning, whose answer would break into the exchange."""
         assert isinstance(module, PopulationModule)
         self._running = module.running()
+        self._is_alone = trainer.world_size == 1
         self._handlers = {number: signal.signal(number, self._receive) for number in _SIGNALS}
 
     def _receive(self, number: int, _: FrameType | None) -> None:
+        if self._received and self._is_alone:
+            raise KeyboardInterrupt  # a second Ctrl-C does not wait for the chunk
         self._received = number
 
     def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:

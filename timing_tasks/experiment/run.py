@@ -20,7 +20,7 @@ from timing_tasks.results.folder import ResultsFolder
 from timing_tasks.results.row import Key, Row
 
 if TYPE_CHECKING:
-    from timing_tasks.experiment.callbacks import Checkpoints
+    from timing_tasks.experiment.checkpoints import Checkpoints
     from timing_tasks.learning.population import PopulationModule
 
 
@@ -87,9 +87,11 @@ def _run_missing(
     with folder.opened() as rows:
         there = {row.replica_key: row for row in rows}
         missing = [place for key, place in keys.items() if key not in there]
-        before = [(keys[key][0], row.status) for key, row in there.items() if key in keys]
+        before = [(keys[key][0], row) for key, row in there.items() if key in keys]
         announce(
-            f"rows, checkpoints and TensorBoard: {folder.path}" + (f" ({len(there)} rows are there)" if there else "")
+            f"rows, checkpoints and TensorBoard: {folder.path}"
+            + (f" ({len(there)} rows are there)" if there else "")
+            + (f"\nnets that a smaller budget gave up: {folder.going_on}, trained again" if folder.going_on else "")
         )
         if missing or _rank(experiment) is not None:
             _train(experiment, folder, missing, before)
@@ -100,11 +102,11 @@ def _run_missing(
 
 
 def _train(
-    experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, str]]
+    experiment: Experiment, folder: ResultsFolder, missing: list[tuple[int, int]], before: list[tuple[int, Row]]
 ) -> None:
     """Train the replicas at the places `missing`, one recipe after the other.
 
-    `before` has condition and status of those that are finished already.
+    `before` has condition and row of those that are finished already.
     """
     for recipe in (Recipe, BPTT):
         places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is recipe]
@@ -118,11 +120,11 @@ def _fit_all(
     folder: ResultsFolder,
     recipe: type[Recipe],
     missing: list[tuple[int, int]],
-    before: list[tuple[int, str]],
+    before: list[tuple[int, Row]],
 ) -> None:
     """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on."""
     from timing_tasks.experiment import processes
-    from timing_tasks.experiment.callbacks import Checkpoints
+    from timing_tasks.experiment.checkpoints import Checkpoints
 
     kind = _module_class(recipe)
     checkpoints = Checkpoints(folder.checkpoints / kind.recipe_name, kind.checkpoint_keys)
@@ -189,15 +191,18 @@ class _Fit:
     """A Lightning trainer with what a run adds to it: rows, checkpoints, progress, TensorBoard, several processes."""
 
     def __init__(
-        self, experiment: Experiment, folder: ResultsFolder, checkpoints: Checkpoints, before: list[tuple[int, str]]
+        self, experiment: Experiment, folder: ResultsFolder, checkpoints: Checkpoints, before: list[tuple[int, Row]]
     ) -> None:
         import lightning as L
-        from lightning.pytorch.loggers import TensorBoardLogger
 
         from timing_tasks.experiment import processes
-        from timing_tasks.experiment.callbacks import PopulationProgress, RowWriter, TensorBoardCurves
-        from timing_tasks.experiment.pictures import TensorBoardPictures
+        from timing_tasks.experiment.row_writer import RowWriter
+        from timing_tasks.experiment.tensorboard.boards import Boards
+        from timing_tasks.experiment.tensorboard.curves import TensorBoardCurves
+        from timing_tasks.experiment.tensorboard.pictures import TensorBoardPictures
+        from timing_tasks.experiment.terminal import TerminalProgress
 
+        boards = Boards(folder.path / "tensorboard", experiment)
         self.path, self.exchange = folder.path, processes.Exchange()
         with warnings.catch_warnings():
             processes.quiet()
@@ -207,10 +212,11 @@ class _Fit:
                 plugins=processes.environment(),
                 max_epochs=1,
                 max_steps=-1,
-                logger=TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False),
+                logger=False,  # the modules log nothing: the callbacks below write what TensorBoard shows
                 callbacks=[
-                    *(self.exchange, RowWriter(folder, row_of), TensorBoardCurves(experiment, before)),
-                    *(TensorBoardPictures(), checkpoints, PopulationProgress(len(before))),
+                    *(self.exchange, RowWriter(folder, row_of, before)),
+                    *(TensorBoardCurves(boards, experiment, before), TensorBoardPictures(boards)),
+                    *(checkpoints, TerminalProgress(before)),
                 ],
                 enable_checkpointing=True,
                 enable_model_summary=False,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from timing_tasks.errors import ResultsError
+from timing_tasks.results.budgets import kept, raised
 from timing_tasks.results.row import Key, Row, read_rows, rows_text
 
 
@@ -37,7 +38,10 @@ class ResultsFolder:
         path: the folder; it is made when the first thing is written.
         identity: what all rows of the folder have in common, as JSON would hold it.
         conditions: those of this run in full, by name, as JSON would hold them. The folder may have others, but none of
-            the same name that differs.
+            the same name that differs, but for a budget that is smaller: its nets go on (see `budgets`).
+
+    Attributes:
+        going_on: how many nets a smaller budget had given up when the folder was opened.
     """
 
     def __init__(self, path: Path, identity: dict[str, object], conditions: dict[str, object]) -> None:
@@ -46,6 +50,7 @@ class ResultsFolder:
         self.rows_path = path / "runs.csv"
         self.identity_path = path / "run.json"
         self.checkpoints = path / "checkpoints"
+        self.going_on = 0
         self._lock: _Lock | None = None
 
     def complete(self, wanted: Iterable[Key]) -> list[Row] | None:
@@ -54,9 +59,12 @@ class ResultsFolder:
         Only reads: a folder that another run is writing, or that cannot be written, serves too.
         """
         try:
-            rows = self._rows(self.check(("engine",)))
+            known = self.check(("engine",))
+            rows = self._rows(known)
         except (ResultsError, OSError):
             return None  # opening it says what is wrong
+        if len(kept(rows, raised(known, self.conditions))) < len(rows):
+            return None
         in_order = all(a.order <= b.order for a, b in itertools.pairwise(rows))
         return rows if in_order and {row.replica_key for row in rows}.issuperset(wanted) else None
 
@@ -84,7 +92,9 @@ class ResultsFolder:
                     f"output={str(self.path)!r}: another run is writing there; wait for it or choose another"
                 ) from None
             known = self.check()  # again: another run may have come and gone in between
-            if not known or self.conditions.keys() - known.keys():
+            larger = raised(known, self.conditions)
+            self.going_on = self._let_go_on(known, larger) if larger else 0
+            if not known or self.conditions.keys() - known.keys() or larger:
                 described = self.identity | {"conditions": known | self.conditions}
                 write_whole(self.identity_path, json.dumps(described, indent=1, sort_keys=True) + "\n")
             try:
@@ -94,7 +104,22 @@ class ResultsFolder:
             yield there
         self._lock = None
 
-    def check(self, but: Sequence[str] = ()) -> dict[str, object]:
+    def _let_go_on(self, known: Mapping[str, object], larger: Mapping[str, Mapping[str, int]]) -> int:
+        """Take out the rows of the nets that go on with larger budgets, and say how many there are.
+
+        `run.json` says later that the budgets are larger: until then the folder is one of the smaller ones with missing
+        rows, whatever comes in between.
+        """
+        try:
+            rows = self._recover(known)
+        except OSError as error:
+            raise ResultsError.of(self.rows_path, error) from None
+        same = kept(rows, larger)
+        if len(same) < len(rows):
+            write_whole(self.rows_path, rows_text(same, header=True))
+        return len(rows) - len(same)
+
+    def check(self, but: Sequence[str] = ()) -> dict[str, Any]:
         """The conditions that the folder holds; nothing is written.
 
         Args:
@@ -108,9 +133,11 @@ class ResultsFolder:
         if self.identity_path.exists():
             try:
                 found = json.loads(self.identity_path.read_text(encoding="utf-8"))
-                known: dict[str, object] = dict(found.pop("conditions").items())
+                known: dict[str, Any] = dict(found.pop("conditions").items())
                 expected = self.identity | {key: found.get(key) for key in but}
-                differing = differences((found, known), (expected, self.conditions))
+                larger = raised(known, self.conditions)
+                mine = {n: c | {"budget": known[n]["budget"]} if n in larger else c for n, c in self.conditions.items()}
+                differing = differences((found, known), (expected, mine))
             except (ValueError, LookupError, AttributeError, TypeError, OSError) as error:
                 raise ResultsError(f"{self.identity_path}: cannot be read ({error})") from None
             if differing:
@@ -210,9 +237,13 @@ Run: TypeAlias = tuple[
 
 
 def differences(there: Run, here: Run) -> list[str]:
-    """Why two runs cannot share a folder, as `key: theirs there, ours here`; nothing if they can."""
-    theirs, ours = ({name: run[1][name] for name in there[1].keys() & here[1].keys()} for run in (there, here))
-    return _differences(there[0], here[0]) or _differences(theirs, ours)
+    """Why two runs cannot share a folder, as `key: theirs there, ours here`; nothing if they can.
+
+    What several conditions have in common is said once, without their names.
+    """
+    shared = there[1].keys() & here[1].keys()
+    lines = [line for name in sorted(shared) for line in _differences(there[1][name], here[1][name])]
+    return _differences(there[0], here[0]) or list(dict.fromkeys(lines))
 
 
 def _differences(found: object, wanted: object, at: str = "") -> list[str]:
