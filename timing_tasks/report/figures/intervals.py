@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -41,7 +42,7 @@ def streams_against_interval(rows: Sequence[Row], published: Sequence[Published]
         axes.plot(*zip(*several, strict=True) if several else ((), ()), linestyle="-", color=look["color"])
         for f, s in solved:
             if s.solved < s.nets:
-                beside = {"textcoords": "offset points", "xytext": (5, -3), "fontsize": SMALL}
+                beside: dict[str, Any] = {"textcoords": "offset points", "xytext": (5, -3), "fontsize": SMALL}
                 axes.annotate(f"{s.solved}/{s.nets}", (f + shift, s.mean), color=look["color"], **beside)
         for f, s in summaries:
             if s.solved == 0 and math.isfinite(s.censored_at):
