@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,7 @@ from timing_tasks.conditions.condition import CONDITION_COLUMNS
 from timing_tasks.conditions.recipe import BPTT, Recipe
 from timing_tasks.errors import ResultsError
 from timing_tasks.experiment.experiment import Experiment
-from timing_tasks.experiment.started import started
+from timing_tasks.experiment.started import by_itself, started
 from timing_tasks.results.folder import ResultsFolder
 from timing_tasks.results.row import Row
 
@@ -105,11 +107,14 @@ def _train(
 
     `before` has condition and status of those that are finished already.
     """
+    limit = math.inf if experiment.max_seconds is None else experiment.max_seconds
+    deadline = time.monotonic() + limit
     for recipe in (Recipe, BPTT):
         places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is recipe]
         is_asked = any(type(condition.recipe) is recipe for condition in experiment.conditions)
         if places or (is_asked and _rank(experiment) is not None):
-            _fit(experiment, folder, recipe, places, before)
+            with by_itself():
+                _fit(experiment, folder, recipe, places, before, deadline)
 
 
 def _fit(
@@ -118,8 +123,9 @@ def _fit(
     recipe: type[Recipe],
     missing: list[tuple[int, int]],
     before: list[tuple[int, str]],
+    deadline: float,
 ) -> None:
-    """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on."""
+    """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on, until `deadline`."""
     import lightning as L
     from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -133,7 +139,7 @@ def _fit(
     from timing_tasks.learning.online.population import Population
 
     name, kind = ("bptt", BPTTModule) if recipe is BPTT else ("online", OnlineModule)
-    checkpoints, exchange = Checkpoints(folder.checkpoints / name, kind.checkpoint_keys), processes.Exchange()
+    checkpoints, exchange = Checkpoints(folder.checkpoints / name, kind.checkpoint_keys), processes.Exchange(deadline)
     with warnings.catch_warnings():
         processes.quiet()
         trainer = L.Trainer(

@@ -1,0 +1,44 @@
+"""A random sample of the committed rows, run again and compared digit for digit."""
+
+from __future__ import annotations
+
+import sys
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import Progress
+
+from timing_tasks.cli.compose import Call
+from timing_tasks.cli.config import whole
+from timing_tasks.cli.scripts.verdict import results_of
+from timing_tasks.learning.online.engine import create
+from timing_tasks.report.check import again, differing, sample
+from timing_tasks.report.tables import Table, show
+
+_WIDTH = 120
+
+
+def main(config: DictConfig, call: Call) -> None:
+    """Draw rows, train their nets again, say which came out the same; exit status 1 if one did not."""
+    count, most_net_steps = (
+        whole("rows", config.rows, 1, 10**6),
+        whole("most_net_steps", config.most_net_steps, 1, 2**62),
+    )
+    seed = whole("seed", config.seed, 0, 2**32 - 1)
+    results = results_of(config, call)
+    engine = create(config.engine.name, config.engine.threads)
+    sampled = sample(results, count, most_net_steps, seed)
+    console = Console(width=max(Console().width, _WIDTH))
+    with Progress(console=console) as bar:
+        task = bar.add_task(f"{len(sampled)} nets", total=1.0)
+        rows = again(sampled, engine, lambda part: bar.update(task, completed=part))
+    lines, failed = [], 0
+    for one, row in zip(sampled, rows, strict=True):
+        differences = differing(one.row, row)
+        failed += bool(differences)
+        verdict = f"differs: {', '.join(differences)}" if differences else "the same"
+        lines.append((one.folder, str(one.condition), one.row.replica, one.row.status, one.row.net_steps, verdict))
+    title = f"{len(rows) - failed} of {len(rows)} rows came out the same, digit for digit"
+    show(Table(title, ("folder", "condition", "replica", "status", "net-steps", "again"), tuple(lines)), console)
+    if failed:
+        sys.exit(1)
