@@ -26,7 +26,7 @@ from timing_tasks.errors import ResultsError
 from timing_tasks.experiment import run as experiment
 from timing_tasks.experiment.callbacks import Checkpoints
 from timing_tasks.experiment.experiment import Experiment
-from timing_tasks.learning.online.module import OnlineModule
+from timing_tasks.learning.online.module import OnlinePopulationModule
 
 SCRIPT = str(ROOT / "reproduce" / "condition.py")
 
@@ -50,7 +50,7 @@ def interrupted(finished: Path, tmp_path: Path) -> Path:
 def damaged(folder: Path) -> str | None:
     """The checkpoint to go on from, when the last one should be refused."""
     with pytest.warns(UserWarning, match=r"last\.ckpt is damaged"):
-        return Checkpoints(folder / "checkpoints" / "online", OnlineModule.checkpoint_keys).latest()
+        return Checkpoints(folder / "checkpoints" / "online", OnlinePopulationModule.checkpoint_keys).latest()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
@@ -108,13 +108,13 @@ def test_another_torch_file_is_not_a_checkpoint(other: object, interrupted: Path
     assert damaged(interrupted) == str(interrupted / "checkpoints" / "online" / "previous.ckpt")
 
 
-def test_a_checkpoint_that_may_not_be_read_is_told(interrupted: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_checkpoint_that_may_not_be_read_is_level(interrupted: Path, monkeypatch: pytest.MonkeyPatch):
     def forbidden(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(zipfile, "ZipFile", forbidden)
     with pytest.raises(ResultsError, match=r"last.ckpt: Permission denied; mend"):
-        Checkpoints(interrupted / "checkpoints" / "online", OnlineModule.checkpoint_keys).latest()
+        Checkpoints(interrupted / "checkpoints" / "online", OnlinePopulationModule.checkpoint_keys).latest()
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -137,7 +137,7 @@ def test_a_checkpoint_of_another_configuration_changes_nothing(finished: Path, t
     assert experiment.run(replace(mixed, replicas=3)) == wanted
 
 
-def test_a_full_disk_while_tensorboard_writes_is_told(monkeypatch: pytest.MonkeyPatch, finished: Path, tmp_path: Path):
+def test_a_full_disk_while_tensorboard_writes_is_level(monkeypatch: pytest.MonkeyPatch, finished: Path, tmp_path: Path):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -149,7 +149,7 @@ def test_a_full_disk_while_tensorboard_writes_is_told(monkeypatch: pytest.Monkey
     assert (tmp_path / "out" / "runs.csv").read_bytes() == (finished / "runs.csv").read_bytes()
 
 
-def test_a_full_disk_while_a_checkpoint_is_written_is_told(tmp_path: Path):
+def test_a_full_disk_while_a_checkpoint_is_written_is_level(tmp_path: Path):
     arguments = (SCRIPT, *QUICK, "output=o")
 
     def limit() -> None:
@@ -167,7 +167,7 @@ def test_a_full_disk_while_a_checkpoint_is_written_is_told(tmp_path: Path):
     assert (tmp_path / "o" / "runs.csv").read_bytes() == (tmp_path / "p" / "runs.csv").read_bytes()
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path):
+def test_a_folder_that_cannot_be_written_is_level(tmp_path: Path):
     with pytest.raises(ResultsError, match="a folder that can be written is needed"):
         experiment.run(described(tmp_path, output=Path("/proc/none/out")))
 

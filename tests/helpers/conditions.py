@@ -60,12 +60,10 @@ LEARNED = (
     make_condition(
         Task("msd", 4, (0, 1, 2)), learning_rate=1e-3, output_activation="identity", initial_state="learned_cell_state"
     ),
-    make_condition(Task("gts", 5, (0,)), peepholes=False, initial_state="noisy", initial_noise=0.3),
+    make_condition(Task("gts", 5, (0,)), peepholes=False, initial_state="noisy 0.3"),
     make_condition(Task("gts", 5, (0, 1)), initial_state="learned_cell_output"),
     make_condition(Task("gts", 4, (0,)), forget_gate=False, initial_state="learned"),
-    make_condition(
-        Task("pfg", 6, (), "cos", 0.3), output_activation="identity", initial_state="noisy", initial_noise=0.1
-    ),
+    make_condition(Task("pfg", 6, (), "cos", 0.3), output_activation="identity", initial_state="noisy 0.1"),
     make_condition(Task("pfg", 5, (), "tri", 0.3), output_activation="identity"),
 )
 

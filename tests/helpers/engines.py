@@ -7,7 +7,7 @@ import torch
 
 from tests.helpers.conditions import CONDITIONS
 from timing_tasks.learning.online.population import Population, State
-from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.models.weights import WEIGHT_NAMES
 
 needs_native = pytest.mark.skipif(
     importlib.util.find_spec("_timing_tasks_native") is None, reason="installed without a C++ compiler"

@@ -9,17 +9,18 @@ import torch
 
 from tests.helpers.conditions import CONDITIONS, READINGS, make_condition
 from tests.helpers.engines import GRADIENT_CONDITIONS, assert_same, busy_weights, needs_native, population
+from tests.helpers.nets import gradient_vector, papers_net, stream_tensors
 from timing_tasks.conditions.condition import Condition
-from timing_tasks.data import TimingDataModule
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.online.engine import Engine, create
 from timing_tasks.learning.online.population import TRACES, Population, State, Verdict
-from timing_tasks.models.timing_network import WEIGHT_NAMES, TimingNetwork
+from timing_tasks.models.timing_net import TimingNet
+from timing_tasks.models.weights import WEIGHT_NAMES
 from timing_tasks.tasks import Purpose, Task, root_mean_square_error, stream, stream_size
 
 
-def network(condition: Condition, weights: torch.Tensor, truncated: bool = False) -> TimingNetwork:
-    net = TimingNetwork(condition.peepholes, condition.output_activation, truncated=truncated)
+def network(condition: Condition, weights: torch.Tensor, truncated: bool = False) -> TimingNet:
+    net = papers_net(condition.peepholes, condition.output_activation, truncated=truncated)
     net.load_vector(weights.numpy())
     return net
 
@@ -43,8 +44,7 @@ def test_the_summed_gradient_of_a_stream_is_autograds(engine: Engine, condition:
     for r in range(len(people)):
         state.weights[r, [WEIGHT_NAMES.index(p) for p in ("p_i", "p_f", "p_o")]] *= float(condition.peepholes)
     before = state.weights.clone()
-    data = TimingDataModule(people)
-    lengths = [data.stream(r, 0)[0].shape[1] for r in range(len(people))]
+    lengths = [stream_tensors(people, r, 0)[0].shape[1] for r in range(len(people))]
     for _ in range(max(lengths)):  # stop each replica at the end of its own first training stream
         if bool((state.training_streams == 1).all()):
             break
@@ -55,22 +55,22 @@ def test_the_summed_gradient_of_a_stream_is_autograds(engine: Engine, condition:
     assert torch.equal(state.weights, before)
     for r in range(len(people)):
         net = network(frozen, before[r], truncated=True)
-        x, d, mask = data.stream(r, 0)
+        x, d, mask = stream_tensors(people, r, 0)
         (0.5 * (d - net(x))[mask].square().sum()).backward()
-        np.testing.assert_allclose(state.deltas[r].numpy(), -net.gradient_vector(), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(state.deltas[r].numpy(), -gradient_vector(net), rtol=1e-9, atol=1e-12)
         assert state.squared_error[r] == 0  # belongs to the test that follows
 
 
-def replay(condition: Condition, net: TimingNetwork, replica: int, net_steps: int, seed: int = 7) -> dict[str, int]:
+def replay(condition: Condition, net: TimingNet, replica: int, net_steps: int, seed: int = 7) -> dict[str, int]:
     """The streams of a net that does not change, by the DataModule and the tasks' definitions alone."""
     counts = {"training_streams": 0, "training_size": 0, "test_size": 0, "net_steps": 0, "verdict": Verdict.RUNNING}
-    data = TimingDataModule(Population.of([condition], [(0, replica)], seed))
+    people = Population.of([condition], [(0, replica)], seed)
     tolerance = condition.task.tolerance
 
     def run_stream(purpose: Purpose, test: int, periods: int | None = 8) -> bool:
         if condition.task.name == "nmsd":
             periods = None
-        x, d, mask = data.stream(0, counts["training_streams"], purpose, test, periods)
+        x, d, mask = stream_tensors(people, 0, counts["training_streams"], purpose, test, periods)
         shown = stream(condition.task, seed, replica, counts["training_streams"], purpose, test, periods)
         np.testing.assert_array_equal(d.flatten(), shown.targets)
         np.testing.assert_array_equal(mask.flatten(), shown.has_target)

@@ -14,7 +14,8 @@ from tests.helpers.scripts import ROOT
 from timing_tasks.cli.compose import Call
 from timing_tasks.cli.config import experiment as checked
 from timing_tasks.cli.start import told
-from timing_tasks.conditions.condition import INITIAL_STATES, Condition
+from timing_tasks.conditions.condition import Condition
+from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES
 from timing_tasks.learning.online.engine import create
 from timing_tasks.learning.online.population import Population, State, Verdict
 from timing_tasks.tasks import Task
@@ -38,7 +39,7 @@ def tasks(draw: st.DrawFn) -> Task:
 def conditions(draw: st.DrawFn) -> Condition:
     readings: dict[str, object] = {name: draw(st.booleans()) for name in BOOLEANS}
     readings |= {"update": draw(st.sampled_from(["step", "stream"])), "error_factor": draw(st.sampled_from([0.5, 1.0]))}
-    initial_state = draw(st.sampled_from(INITIAL_STATES))
+    initial_state = draw(st.sampled_from(INITIAL_STATE_NAMES))
     return make_condition(
         draw(tasks()),
         learning_rate=10.0 ** draw(st.integers(-5, 300)) if draw(st.booleans()) else 10.0 ** draw(st.integers(-5, 3)),
@@ -49,8 +50,7 @@ def conditions(draw: st.DrawFn) -> Condition:
         peepholes=draw(st.booleans()),
         forget_gate=draw(st.booleans()),
         output_activation=draw(st.sampled_from(["sigmoid", "identity"])),
-        initial_state=initial_state,
-        initial_noise=0.3 if initial_state == "noisy" else 0.0,
+        initial_state="noisy 0.3" if initial_state == "noisy" else initial_state,
     )
 
 
@@ -144,7 +144,7 @@ KEYS = (
     *(
         "trainer.num_nodes",
         "trainer.accelerator",
-        "initial_state.noise",
+        "initial_state.deviation",
         "recipe",
         "conditions",
         "nonsense",

@@ -8,12 +8,12 @@ import torch
 
 from tests.helpers.conditions import LEARNED, make_condition
 from tests.helpers.engines import GRADIENT_CONDITIONS, assert_same, busy_weights, needs_native, population
+from tests.helpers.nets import gradient_vector, papers_net, stream_tensors
 from timing_tasks.conditions.condition import Condition
-from timing_tasks.data import TimingDataModule
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.online.engine import Engine, create
 from timing_tasks.learning.online.population import Population, State
-from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES, TimingNetwork
+from timing_tasks.models.weights import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
 from timing_tasks.tasks import Task
 
 S_0, Y_0 = (WEIGHT_NAMES.index(name) for name in INITIAL_STATE)
@@ -34,18 +34,17 @@ def test_the_summed_gradient_of_a_stream_is_autograds(engine: Engine, condition:
         state.weights[:, [WEIGHT_NAMES.index(name) for name in PEEPHOLES]] = 0.0
     state.weights[:, [S_0, Y_0]] = torch.tensor([0.7, -0.4], dtype=torch.float64)
     before = state.weights.clone()
-    data = TimingDataModule(people)
     for r in range(len(people)):
-        x, d, mask = data.stream(r, 0)
+        x, d, mask = stream_tensors(people, r, 0)
         alone, of_one = Population.of(people.conditions, [(0, r)], 7), state.clone()
         alone.records[:] = people.records
         of_one = State(**{name: tensor[[r]].clone() for name, tensor in state.tensors().items()})
         engine.run(alone, of_one, x.shape[1])
         assert of_one.training_streams.tolist() == [1]
-        module = TimingNetwork(truncated=True, initial_state="learned", **net)
+        module = papers_net(truncated=True, initial_state="learned", **net)
         module.load_vector(before[r].numpy())
         (0.5 * (d - module(x))[mask].square().sum()).backward()
-        expected = -module.gradient_vector()
+        expected = -gradient_vector(module)
         expected[
             [
                 position
@@ -101,8 +100,7 @@ def test_noise_has_its_deviation_and_a_test_has_none(engine: Engine):
         Task("gts", 2, (0,), tolerance=1e6),
         learning_rate=1e-300,
         momentum=0.0,
-        initial_state="noisy",
-        initial_noise=0.5,
+        initial_state="noisy 0.5",
     )
     people = population([condition], replicas=400)
     state = State.initial(people)
@@ -123,9 +121,9 @@ def test_noise_has_its_deviation_and_a_test_has_none(engine: Engine):
     ("net", "key"),
     [
         ({"initial_state": "warm"}, "initial_state"),
-        ({"initial_state": "noisy"}, "initial_state.noise"),
-        ({"initial_state": "noisy", "initial_noise": math.nan}, "initial_state.noise"),
-        ({"initial_state": "learned", "initial_noise": 0.1}, "initial_state.noise"),
+        ({"initial_state": "noisy"}, "initial_state.deviation"),
+        ({"initial_state": "noisy nan"}, "initial_state.deviation"),
+        ({"initial_state": "learned 0.1"}, "initial_state.deviation"),
     ],
 )
 def test_what_cannot_be_is_refused(net: dict[str, object], key: str):

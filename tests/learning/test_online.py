@@ -14,11 +14,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.helpers.conditions import QUICK_CONDITIONS as CONDITIONS
 from tests.helpers.conditions import described, make_condition
 from tests.helpers.engines import assert_same
-from timing_tasks.data import TimingDataModule
 from timing_tasks.experiment import run as experiment
 from timing_tasks.experiment.processes import SeparateNets
 from timing_tasks.learning.online.engine import create
-from timing_tasks.learning.online.module import OnlineModule
+from timing_tasks.learning.online.module import OnlinePopulationModule
 from timing_tasks.learning.online.population import Population, State, Verdict
 from timing_tasks.learning.online.torch_engine import TorchEngine
 
@@ -27,7 +26,7 @@ def people(replicas: int = 3) -> Population:
     return Population.of(CONDITIONS, [(c, r) for c in range(2) for r in range(replicas)], 1)
 
 
-def fit(module: OnlineModule, **arguments: object) -> L.Trainer:
+def fit(module: OnlinePopulationModule, **arguments: object) -> L.Trainer:
     trainer = L.Trainer(
         accelerator="cpu",
         devices=1,
@@ -38,13 +37,13 @@ def fit(module: OnlineModule, **arguments: object) -> L.Trainer:
         enable_model_summary=False,
         **arguments,
     )
-    trainer.fit(module, TimingDataModule(module.population))
+    trainer.fit(module)
     return trainer
 
 
 def test_one_fit_finishes_a_population_as_the_engine_alone_does():
     population = people()
-    module = OnlineModule(population, create("native", 1))
+    module = OnlinePopulationModule(population, create("native", 1))
     fit(module)
     alone = State.initial(population)
     create("native", 1).run(population, alone, 10**6)
@@ -55,13 +54,13 @@ def test_one_fit_finishes_a_population_as_the_engine_alone_does():
 
 def test_a_checkpoint_serves_a_population_that_has_changed(tmp_path: Path):
     small, large = people(2), people(4)
-    module = OnlineModule(small, create("native", 1))
+    module = OnlinePopulationModule(small, create("native", 1))
     module.engine.run(small, module.state, 300)
     checkpoint: dict[str, object] = {}
     module.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, tmp_path / "c")
     loaded = torch.load(tmp_path / "c", weights_only=True)
-    other = OnlineModule(large, create("native", 1))
+    other = OnlinePopulationModule(large, create("native", 1))
     other.on_load_checkpoint(loaded)
     fresh = State.initial(large)
     for row in range(len(large)):

@@ -11,7 +11,7 @@ from tests.helpers.engines import assert_same, busy_weights, needs_native, popul
 from timing_tasks.conditions.condition import Condition
 from timing_tasks.learning.online.engine import Engine, create
 from timing_tasks.learning.online.population import State, Verdict
-from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.models.weights import WEIGHT_NAMES
 from timing_tasks.tasks import Purpose, Task, is_correct, stream
 
 

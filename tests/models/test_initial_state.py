@@ -153,15 +153,96 @@ def test_a_state_dict_goes_round(x: Tensor, tmp_path: Path):
     assert not any("initial" in name for name in PeepholeLSTM(2, 3).state_dict())
 
 
-def test_noise_is_for_training_alone():
+def test_noise_is_uniform_and_for_training_alone():
     initial = Noisy((1, 3), (1, 3), deviation=0.5, generator=torch.Generator().manual_seed(1), dtype=F64)
     draw(initial)
     h, _ = initial(10_000)
-    noise = h - initial.state[0].unsqueeze(1)
+    noise = (h - initial.state[0].unsqueeze(1)).detach()
     assert float(noise.mean()) == pytest.approx(0, abs=0.02)
     assert float(noise.std()) == pytest.approx(0.5, abs=0.02)
+    width = 0.5 * 3**0.5
+    assert float(noise.abs().max()) == pytest.approx(width, rel=1e-3)
+    counts = torch.histc(noise, bins=10, min=-width, max=width)
+    assert torch.allclose(counts, torch.full((10,), 3000.0, dtype=F64), rtol=0.1)
     initial.eval()
     assert torch.equal(initial(4)[0], initial.state[0].unsqueeze(1).expand(1, 4, 3))
+
+
+def test_noise_that_is_given_is_added_as_it_is():
+    initial = Noisy((1, 3), (1, 3), deviation=0.5)
+    draw(initial)
+    noise = torch.randn(2, 1, 4, 3, dtype=F64).unbind()
+    clean = initial.eval()(4)
+    assert all(map(torch.equal, initial(4, noise=noise), clean))  # none at test
+    for state, value, n in zip(initial.train().states(4, None, noise), clean, noise, strict=True):
+        assert state.dtype == torch.float32
+        torch.testing.assert_close(state, value + n.float())
+    for wrong in (noise[:1], [n[:, 1:] for n in noise]):
+        with pytest.raises(ValueError, match="noise of shapes"):
+            initial(4, noise=wrong)
+    for kind in (Zero, Learned, ConstantInput):
+        with pytest.raises(ValueError, match="noise is for Noisy"):
+            kind((1, 3), (1, 3))(4, noise=noise)
+    with pytest.raises(ValueError, match="noise is for Noisy"):
+        Contextual((1, 3), context_size=1)(4, torch.zeros(4, 1), noise[:1])
+
+
+@pytest.mark.parametrize("kind", [Learned, Noisy], ids=lambda k: k.__name__)
+def test_some_states_are_learned_and_others_stay_zero(kind: type[Learned], x: Tensor):
+    torch.manual_seed(0)
+    lstm = LAYERS["lstm"]()
+    initial = kind.of(lstm, learn=(False, True))
+    assert initial.state_dict().keys() == kind.of(lstm).state_dict().keys()
+    optimiser = torch.optim.AdamW([*lstm.parameters(), *initial.parameters()], lr=0.1, weight_decay=0.1)
+    before = copy.deepcopy(initial.state_dict())
+    for _ in range(3):
+        optimiser.zero_grad()
+        lstm(x, initial(4))[0].square().sum().backward()
+        optimiser.step()
+    assert torch.equal(initial.state[0], before["state.0"])
+    assert bool((initial.state[1] != 0).all())
+    assert "learn=(False, True)" in repr(initial)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "peephole lstm"])
+@pytest.mark.parametrize("kind", [Zero, Learned, ConstantInput, Noisy], ids=lambda k: k.__name__)
+@pytest.mark.parametrize("batch_size", [None, 1, 4])
+def test_changing_a_state_changes_nothing_else(name: str, kind: type[InitialState], batch_size: int | None):
+    initial = kind.of(LAYERS[name]()).eval()
+    draw(initial)
+    before = [parameter.detach().clone() for parameter in initial.parameters()]
+    with torch.no_grad():
+        states = initial.states(batch_size)
+        others = [state.clone() for state in states[1:]]
+        if batch_size in (None, 1):
+            states[0].add_(5)
+        else:
+            with pytest.raises(RuntimeError, match="single memory location"):
+                states[0].add_(5)
+    assert all(map(torch.equal, before, initial.parameters()))
+    assert all(map(torch.equal, states[1:], others))
+    assert torch.equal(initial(2)[0], initial(2)[0])
+
+
+def test_a_zero_state_has_no_memory_of_its_own():
+    zero = torch.nn.utils.skip_init(Zero, (1, 3), dtype=F64)
+    assert torch.equal(zero(2), torch.zeros(1, 2, 3, dtype=F64))
+    assert not list(zero.buffers())
+    assert zero.float()(2).dtype == torch.float32
+    assert zero.to("meta")(2).device.type == "meta"
+    assert zero.to("cpu").double()(2).dtype == F64
+    assert copy.deepcopy(zero)(2).dtype == F64
+
+
+@pytest.mark.parametrize("is_training", [False, True])
+def test_noise_compiles_for_several_batch_sizes(is_training: bool):
+    torch._dynamo.reset()
+    initial = Noisy((1, 3), (1, 3), deviation=0.5).train(is_training)
+    compiled = torch.compile(initial, backend="aot_eager", fullgraph=True)
+    for batch_size in (4, 5, 6):
+        h, c = compiled(batch_size)
+        assert h.shape == c.shape == (1, batch_size, 3)
+        assert bool((h != 0).any()) == is_training
 
 
 def test_it_compiles(x: Tensor):
@@ -185,6 +266,8 @@ def test_it_compiles(x: Tensor):
         (lambda: Learned((0, 3)), "at least one"),
         (lambda: Learned((3,), batch_axis=2), "batch_axis=2"),
         (lambda: Noisy((3,), deviation=-1.0), "deviation=-1.0"),
+        (lambda: Learned((3,), (3,), learn=(True,)), "one bool for each of the 2 states"),
+        (lambda: Learned((3,), (3,), learn=(False, False)), "at least one of them True"),
         (lambda: Contextual((1, 3), context_size=0), "context_size=0"),
         (lambda: PeepholeLSTM(2, 3, initial_state="warm"), "initial_state='warm': one of zero, learned"),
     ],

@@ -1,35 +1,17 @@
 """The layer in use: natively where that can be, by the loop elsewhere, and what users of `nn.LSTM` do with one."""
 
 import copy
-import functools
-import inspect
 import pickle
-import textwrap
 
+import lightning
 import pytest
 import torch
-from torch import nn
+from lightning.pytorch.utilities.model_summary import ModelSummary
 
 from timing_tasks.models import PeepholeLSTM, native_recurrence, recurrence
 
 needs_native = pytest.mark.skipif(not native_recurrence.IS_BUILT, reason="installed without a C++ compiler")
 F64 = torch.float64
-
-
-def as_torch(layers: list[PeepholeLSTM], **arguments: object) -> nn.LSTM:
-    """The `nn.LSTM` of which these are the layers and directions, in its order."""
-    lstm = nn.LSTM(layers[0].input_size, layers[0].hidden_size, dtype=layers[0].weight_hh.dtype, **arguments)
-    with torch.no_grad():
-        for parameter in lstm.parameters():
-            parameter.zero_()
-        suffixes = [
-            name.removeprefix("weight_ih") for name, _ in lstm.named_parameters() if name.startswith("weight_ih")
-        ]
-        for layer, suffix in zip(layers, suffixes, strict=True):
-            lstm.get_parameter("weight_ih" + suffix).copy_(layer.weight_ih)
-            lstm.get_parameter("weight_hh" + suffix).copy_(layer.weight_hh)
-            lstm.get_parameter("bias_ih" + suffix).copy_(layer.bias)
-    return lstm
 
 
 @pytest.fixture
@@ -134,26 +116,33 @@ def test_bad_dtypes_and_devices_are_refused_as_by_torch():
         layer(torch.zeros(1, 4, 2, 3))
 
 
-def test_what_its_docstring_shows_is_what_nn_lstm_does():
-    torch.manual_seed(0)
-    x, lengths, target = torch.randn(3, 6, 8), torch.tensor([6, 2, 5]), torch.randn(3, 6, 32)
-    names = {"torch": torch, "x": x, "lengths": lengths, "target": target}
-    names["PeepholeLSTM"] = functools.partial(PeepholeLSTM, peepholes=False)
-    blocks = inspect.getdoc(PeepholeLSTM).split("::\n\n")[1:]
-    assert len(blocks) == 3
-    for block in blocks:
-        exec(textwrap.dedent(block[: block.index("\n\n")]), names)
-    one_way = as_torch([names["lstm"]], batch_first=True)
-    expected, last = one_way(x)
-    for mine, reference in zip((names["output"], names["h"], names["c"]), (expected, *last), strict=True):
-        torch.testing.assert_close(mine, reference)
-    both = as_torch([names["lstm"], names["back"]], batch_first=True, bidirectional=True)(x)[0]
-    torch.testing.assert_close(names["both"], both)
-    torch.testing.assert_close(names["deep"], as_torch([names["second"]], batch_first=True)(both)[0])
-    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    reference, (h, _) = one_way(packed)
-    unpacked = nn.utils.rnn.pad_packed_sequence(reference, batch_first=True)[0]
-    torch.testing.assert_close(names["output"] * names["mask"].unsqueeze(2), unpacked)
-    torch.testing.assert_close(names["last"], h[0])
-    errors = [(unpacked[n, :length] - target[n, :length]).square().flatten() for n, length in enumerate(lengths)]
-    torch.testing.assert_close(names["loss"], torch.cat(errors).mean())
+@pytest.mark.parametrize("initial_state", ["zero", "learned"])
+def test_memory_that_was_never_initialised(initial_state):
+    layer = PeepholeLSTM(3, 6, initial_state=initial_state)
+    x, h = torch.randn(4, 2, 3), torch.randn(1, 2, 6)
+    skipped = torch.nn.utils.skip_init(PeepholeLSTM, 3, 6, initial_state=initial_state)
+    for tensor in (*skipped.parameters(), *skipped.buffers()):
+        tensor.data.fill_(torch.nan)
+    skipped.load_state_dict(layer.state_dict())
+    on_meta = PeepholeLSTM(3, 6, initial_state=initial_state, device="meta")
+    on_meta.load_state_dict(layer.state_dict(), assign=True)
+    for other in (skipped, on_meta, on_meta.to("cpu")):
+        assert torch.equal(other(x)[0], layer(x)[0])
+        assert torch.equal(other(x, (h, h))[0], layer(x, (h, h))[0])
+
+
+class Summarised(lightning.LightningModule):
+    def __init__(self, initial_state: str) -> None:
+        super().__init__()
+        self.layer = PeepholeLSTM(3, 5, batch_first=True, initial_state=initial_state)
+        self.example_input_array = torch.zeros(1, 4, 3)
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+@pytest.mark.parametrize("initial_state", ["zero", "learned", "constant_input", "noisy"])
+def test_lightning_summarises_it(initial_state):
+    summary = str(ModelSummary(Summarised(initial_state), max_depth=2))
+    assert "[1, 4, 5]" in summary
+    assert "PeepholeLSTM" in summary

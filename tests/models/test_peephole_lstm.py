@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from timing_tasks.models import PeepholeLSTM
+from timing_tasks.models import Learned, PeepholeLSTM, recurrence
 
 
 def pair(batch_first: bool, bias: bool = True) -> tuple[PeepholeLSTM, nn.LSTM]:
@@ -45,7 +45,7 @@ def test_zero_peepholes_are_torch_lstm(batch_first, given_state, batch, bias):
         torch.testing.assert_close(mine, reference, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "identity"])
+@pytest.mark.parametrize("activation", recurrence.ACTIVATIONS)
 def test_gradients_of_everything_with_peepholes(activation):
     torch.manual_seed(0)
     layer = PeepholeLSTM(2, 3, activation=activation, dtype=torch.float64)
@@ -109,7 +109,11 @@ def test_gate_biases_are_set_by_name():
     ("arguments", "message"),
     [
         ({"hidden_size": 0}, "at least 1"),
-        ({"activation": "relu"}, "tanh, identity"),
+        ({"activation": "relu"}, "activation='relu': one of tanh, identity, centred_logistic"),
+        ({"cell_output_activation": "relu"}, "cell_output_activation='relu': one of tanh"),
+        ({"initial_state": None}, "initial_state=None: one of zero, learned"),
+        ({"initial_state": 3}, "initial_state=3: one of zero, learned"),
+        ({"initial_state": "warm"}, "initial_state='warm': one of zero, learned"),
         ({"gate_bias": {"cell": 1.0}}, "input, forget, output"),
         ({"gate_bias": {"input": 1.0}, "bias": False}, "bias=True"),
     ],
@@ -125,6 +129,37 @@ def test_wrong_shapes_are_refused():
         layer(torch.zeros(4, 2, 5))
     with pytest.raises(ValueError, match="h0 of shape"):
         layer(torch.zeros(4, 2, 2), (torch.zeros(1, 3, 3), torch.zeros(1, 2, 3)))
+    state = torch.zeros(1, 2, 3)
+    for hx, found in (((state,), "1 in a tuple"), ((state,) * 3, "3 in a tuple"), (state, "a Tensor")):
+        with pytest.raises(ValueError, match=rf"hx is {found}: expected two tensors \(h, c\) of shape \(1, 2, 3\)"):
+            layer(torch.zeros(4, 2, 2), hx)
+    layer.initial_state = Learned((1, 3))  # of a GRU
+    with pytest.raises(ValueError, match="the initial state is a Tensor: expected two tensors"):
+        layer(torch.zeros(4, 2, 2))
+
+
+def test_only_the_sizes_are_positional():
+    with pytest.raises(TypeError, match="positional"):
+        PeepholeLSTM(3, 6, 2)  # num_layers of nn.LSTM
+
+
+@pytest.mark.parametrize("activation", recurrence.ACTIVATIONS)
+@pytest.mark.parametrize("cell_output_activation", [None, *recurrence.ACTIVATIONS])
+def test_activations_of_cell_input_and_cell_output(activation, cell_output_activation):
+    functions = {"tanh": torch.tanh, "identity": lambda s: s, "centred_logistic": lambda s: 2 * torch.sigmoid(s) - 1}
+    torch.manual_seed(0)
+    layer = PeepholeLSTM(
+        2, 3, activation=activation, cell_output_activation=cell_output_activation, dtype=torch.float64
+    )
+    x, h, c = torch.randn(1, 2, 2), torch.randn(1, 2, 3), torch.randn(1, 2, 3)
+    x, h, c = x.double(), h.double(), c.double()
+    i, f, g, o = (x[0] @ layer.weight_ih.T + h[0] @ layer.weight_hh.T + layer.bias).chunk(4, dim=-1)
+    p_i, p_f, p_o = layer.weight_peephole
+    last = torch.sigmoid(f + p_f * c[0]) * c[0] + torch.sigmoid(i + p_i * c[0]) * functions[activation](g)
+    expected = torch.sigmoid(o + p_o * last) * functions[cell_output_activation or activation](last)
+    output, (_, found) = layer(x, (h, c))
+    torch.testing.assert_close(output[0], expected)
+    torch.testing.assert_close(found[0], last)
 
 
 def test_an_empty_sequence_gives_back_the_state():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from timing_tasks.models import TimingNetwork
-from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
+from tests.helpers.nets import papers_net
 from timing_tasks.models.trajectory import Trajectory, trajectory
+from timing_tasks.models.weights import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
 from timing_tasks.results.row import Row, read_rows
 from timing_tasks.tasks import Purpose, Stream, root_mean_square_error, stream, stream_size
 
@@ -24,14 +24,14 @@ def draw(peepholes: bool = True) -> np.ndarray:
 @pytest.mark.parametrize("peepholes", [True, False])
 def test_it_is_the_network_step_by_step(peepholes: bool, output_activation: str):
     weights, x = draw(peepholes), np.random.default_rng(6).normal(size=30)
-    net = TimingNetwork(peepholes, output_activation, initial_state="learned")
+    net = papers_net(peepholes, output_activation, initial_state="learned")
     net.load_vector(weights)
     units = trajectory(weights, x, output_activation)
     with torch.no_grad():
         inputs = torch.from_numpy(x).reshape(1, -1, 1)
         np.testing.assert_allclose(units.output, net(inputs).flatten().numpy(), rtol=1e-12)
         for t in (1, 2, 17, 30):
-            _, (h, c) = net.lstm(inputs[:, :t])
+            _, (h, c) = net.layer(inputs[:, :t], net.initial_state(1))
             assert units.cell_output[t - 1] == pytest.approx(float(h), rel=1e-12)
             assert units.cell_state[t - 1] == pytest.approx(float(c), rel=1e-12)
     s_old = np.concatenate([[weights[WEIGHT_NAMES.index("s_0")]], units.cell_state[:-1]])

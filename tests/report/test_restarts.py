@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from timing_tasks.errors import NothingToDrawError
-from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.models.weights import WEIGHT_NAMES
 from timing_tasks.report import restarts
 from timing_tasks.report.restarts import (
     FOLLOWED,

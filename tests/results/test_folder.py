@@ -96,7 +96,7 @@ def test_what_a_power_cut_leaves_of_the_seconds_is_passed_over(folder: ResultsFo
     assert read_seconds(folder.path) == {row(0).replica_key: 1.5, row(1).replica_key: 2.5}
 
 
-def test_a_file_that_cannot_be_read_is_told(folder: ResultsFolder):
+def test_a_file_that_cannot_be_read_is_level(folder: ResultsFolder):
     with folder.opened():
         folder.rows_path.mkdir()
         (folder.path / "seconds.csv").mkdir()

@@ -168,10 +168,9 @@ def lightning_share(seconds: float = 8.0) -> float:
 
     import lightning as L
 
-    from timing_tasks.data import TimingDataModule
     from timing_tasks.experiment import processes
     from timing_tasks.experiment.callbacks import Checkpoints
-    from timing_tasks.learning.online.module import OnlineModule
+    from timing_tasks.learning.online.module import OnlinePopulationModule
 
     processes.quiet()
 
@@ -181,7 +180,7 @@ def lightning_share(seconds: float = 8.0) -> float:
         def on_train_batch_end(
             self, trainer: L.Trainer, module: L.LightningModule, outputs: object, batch: object, batch_idx: int
         ) -> None:
-            assert isinstance(module, OnlineModule)
+            assert isinstance(module, OnlinePopulationModule)
             if batch_idx == 4:
                 self.start, self.engine_before = time.perf_counter(), module.engine_seconds
             if batch_idx >= 4:
@@ -199,7 +198,7 @@ def lightning_share(seconds: float = 8.0) -> float:
             enable_progress_bar=False,
             enable_model_summary=False,
             enable_checkpointing=True,
-            callbacks=[Checkpoints(Path(folder), OnlineModule.checkpoint_keys), clock],
+            callbacks=[Checkpoints(Path(folder), OnlinePopulationModule.checkpoint_keys), clock],
         )
-        trainer.fit(OnlineModule(people, create("native")), TimingDataModule(people))
+        trainer.fit(OnlinePopulationModule(people, create("native")))
     return 1 - clock.engine / clock.passed

@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from timing_tasks.cli.schema import FIGURES, TABLES
-from timing_tasks.conditions.condition import INITIAL_STATES, Budget, Condition, Protocol, describe
+from timing_tasks.conditions.condition import Budget, Condition, Protocol, describe
+from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES, NamedInitialState
 from timing_tasks.conditions.model import MODELS, PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE, RECIPES, Recipe
 from timing_tasks.errors import ConfigurationError, check_whole
@@ -88,7 +89,7 @@ def _as(kind: type, value: Any) -> Any:
 
 def _checked(kind: type[_T], values: Mapping[str, Any]) -> _T:
     """Checked data of a kind, which is a dataclass, with those of the values that it has fields for."""
-    kinds = {"int": int, "float": float, "float | None": float}
+    kinds = {"int": int, "int | str": int, "float": float, "float | None": float}
     own = [one for one in fields(kind) if one.name in values]  # type: ignore[arg-type]
     return kind(**{one.name: _as(kinds.get(str(one.type), str), values[one.name]) for one in own})
 
@@ -133,9 +134,7 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
     net = {key: entry.get(key, values[key]) for key in _NET}
     plain = _task({key: value for key, value in entry.items() if key not in _NET})
     groups = {key: _of_task(values[key], plain.name, key) for key in ("protocol", "budget", "recipe", "initial_state")}
-    states, noise = _names("initial_state", net["initial_state"], INITIAL_STATES), groups["initial_state"]["noise"]
-    if noise != 0 and "noisy" not in states:
-        raise ConfigurationError("initial_state.noise", noise, "0 unless the initial state is noisy")
+    states = _initial_states(net["initial_state"], groups["initial_state"])
     protocol = _checked(Protocol, _with_changes(groups["protocol"]))
     # Its streams are those of the protocol.
     task = replace(plain, **{k: getattr(protocol, k) for k, names in _STREAM_READINGS.items() if plain.name in names})
@@ -157,7 +156,6 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
             output_activation=_output_activation(net["output_activation"], task),
             initial_state=initial_state,
             recipe=recipe,
-            initial_noise=noise if initial_state == "noisy" else 0.0,
             model=model,
         )
         for recipe, model in learners
@@ -189,6 +187,19 @@ def _names(key: str, value: Any, known: tuple[str, ...]) -> list[str]:
     for name in found or [None]:
         if name not in known:
             raise ConfigurationError(key, name, f"one of {', '.join(known)}")
+    return found
+
+
+def _initial_states(value: Any, group: Mapping[str, Any]) -> list[NamedInitialState]:
+    """The initial states of an entry, or of the group's option where it has none; arguments are the group's."""
+    found = []
+    for name in _names("initial_state", value, INITIAL_STATE_NAMES):
+        if name == "noisy" or (name == "learned" and not isinstance(value, list)):
+            found.append(_checked(NamedInitialState, {**group, "name": name}))
+        else:
+            found.append(NamedInitialState.of_text(name))
+    if group["deviation"] != 0 and not any(state.name == "noisy" for state in found):
+        raise ConfigurationError("initial_state.deviation", group["deviation"], "0 unless the initial state is noisy")
     return found
 
 
@@ -259,18 +270,16 @@ def _try_out(conditions: Sequence[Condition]) -> None:
     learners = [condition for condition in conditions if isinstance(condition.recipe, BPTT)]
     if learners:
         from timing_tasks.learning import optimizers
-        from timing_tasks.models.nets import create
+        from timing_tasks.models.build import build_net
 
         optimizers.check([condition.recipe for condition in learners if isinstance(condition.recipe, BPTT)])
         for condition in learners:
-            create(condition, 0, 0)
+            build_net(condition, 0, 0)
 
 
 def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condition]) -> dict[str, Any]:
     """What `lightning.Trainer` is told, with the number of devices."""
     accelerator, devices = values["accelerator"], values["devices"]
-    if any(isinstance(condition.recipe, BPTT) for condition in conditions) and accelerator == "gpu":
-        raise ConfigurationError("trainer.accelerator", accelerator, "cpu, for the recipe bptt")
     if accelerator not in ("cpu", "gpu"):
         raise ConfigurationError("trainer.accelerator", accelerator, "cpu or gpu")
     most = 4096

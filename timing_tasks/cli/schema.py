@@ -12,6 +12,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 
 from timing_tasks.conditions.condition import Budget, Protocol
+from timing_tasks.conditions.initial_state import NamedInitialState
 from timing_tasks.conditions.model import Model
 from timing_tasks.conditions.recipe import BPTT
 
@@ -74,15 +75,6 @@ class TaskKeys:
         waveform: cos, tri or rect.
         period: F, in steps.
         tolerance: a prediction is right if it is nearer to the target than this.
-    """
-
-
-@dataclass
-class InitialStateKeys:
-    """The state before the first step.
-
-    Attributes:
-        noise: the standard deviation of the noise that `noisy` adds in training.
     """
 
 
@@ -216,7 +208,7 @@ GROUPS: dict[str, type] = {
     "engine": EngineKeys,
     "trainer": TrainerKeys,
     "task": TaskKeys,
-    "initial_state": InitialStateKeys,
+    "initial_state": NamedInitialState,
 }
 
 for _name, _keys in (

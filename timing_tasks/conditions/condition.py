@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any
 
+from timing_tasks.conditions.initial_state import ZERO, NamedInitialState
 from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE, Recipe
 from timing_tasks.errors import ConfigurationError, check_number, check_whole
 from timing_tasks.tasks.task import INPUTS_SHOWN, Task
 
-INITIAL_STATES = ("zero", "learned", "learned_cell_state", "learned_cell_output", "noisy")
 OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
 UPDATES = ("step", "stream")
 CONDITION_COLUMNS = (
@@ -111,12 +111,10 @@ class Condition:
         peepholes: whether the net has them.
         forget_gate: whether the net has one; without, f = 1.
         output_activation: `sigmoid` or `identity`.
-        initial_state: `zero`; `learned`, both s(0) and y(0); `learned_cell_state` or `learned_cell_output`, one of
-            them, the other zero; `noisy`, both learned and with noise added in training, none in a test.
+        initial_state: which state it starts from; its text, such as `learned`, will do.
         recipe: how it learns.
         protocol: the reading of the paper.
         budget: when a net is given up.
-        initial_noise: the standard deviation of the noise of `noisy`, which is uniform; 0 for the others.
         model: the net; the online recipe knows the paper's alone.
     """
 
@@ -126,9 +124,8 @@ class Condition:
     peepholes: bool = True
     forget_gate: bool = True
     output_activation: str = "sigmoid"
-    initial_state: str = "zero"
+    initial_state: NamedInitialState = ZERO
     recipe: Recipe = ONLINE
-    initial_noise: float = 0.0
     model: Model = PEEPHOLE_LSTM
     frozen_weights: bool = field(
         default=False, repr=False
@@ -136,29 +133,36 @@ class Condition:
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for the first value that cannot be."""
-        for key, value, allowed in (
-            ("output_activation", self.output_activation, OUTPUT_ACTIVATIONS),
-            ("initial_state", self.initial_state, INITIAL_STATES),
-        ):
-            if value not in allowed:
-                raise ConfigurationError(key, value, " or ".join(allowed))
-        is_noisy = self.initial_state == "noisy"
-        allowed_noise = "above 0 for noisy" if is_noisy else "0 unless the initial state is noisy"
-        check_number("initial_state.noise", self.initial_noise, allowed_noise, lambda v: v > 0 if is_noisy else v == 0)
+        if isinstance(self.initial_state, str):
+            object.__setattr__(self, "initial_state", NamedInitialState.of_text(self.initial_state))
+        if self.output_activation not in OUTPUT_ACTIVATIONS:
+            raise ConfigurationError("output_activation", self.output_activation, " or ".join(OUTPUT_ACTIVATIONS))
         for key in ("peepholes", "forget_gate"):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(key, getattr(self, key), "true or false")
         if not isinstance(self.recipe, BPTT) and self.model != PEEPHOLE_LSTM:
             raise ConfigurationError(
-                "model", str(self.model), f"{PEEPHOLE_LSTM}, the paper's net, for the online recipe"
+                "model",
+                str(self.model),
+                f"{PEEPHOLE_LSTM}, the paper's net, for the online recipe; add recipe=bptt for others",
             )
         if self.model.name != "peephole_lstm" and (self.peepholes or not self.forget_gate):
             raise ConfigurationError(
                 "peepholes", self.peepholes, f"false, and forget_gate=true, for the model {self.model}"
             )
-        if self.initial_state not in self.model.initial_states:
-            possible = " or ".join(self.model.initial_states)
-            raise ConfigurationError("initial_state", self.initial_state, f"{possible} for the model {self.model}")
+        if not self.model.can_start_from(self.initial_state):
+            what = str(self.model)
+            raise ConfigurationError(
+                "initial_state", str(self.initial_state), f"zero{self.model.others} for the model {what}"
+            )
+        task = self.task
+        if (
+            isinstance(self.recipe, BPTT)
+            and self.recipe.streams == "all"
+            and task.is_random
+            and task.training_periods > 1
+        ):
+            raise ConfigurationError("recipe.streams", "all", f"a whole number, for {task}, whose streams are too many")
         if isinstance(self.recipe, BPTT) and self.recipe.truncated and not self.model.has_cells:
             raise ConfigurationError("recipe.truncated", True, f"false for the model {self.model}, which has no cells")
 
@@ -171,7 +175,7 @@ class Condition:
             "offsets": " ".join(map(str, self.task.offsets)),
             "waveform": self.task.waveform,
             "peepholes": str(self.peepholes).lower(),
-            "initial_state": self.initial_state + (f" {self.initial_noise}" if self.initial_noise else ""),
+            "initial_state": str(self.initial_state),
             "recipe": self.recipe.name,
             "protocol": self.protocol.name,
             "forget_gate": str(self.forget_gate).lower(),
@@ -185,7 +189,7 @@ class Condition:
         """Short, for messages and TensorBoard."""
         net = ("peephole LSTM" if self.peepholes else "LSTM") if self.model == PEEPHOLE_LSTM else str(self.model)
         recipe = "" if self.recipe == ONLINE else f", {self.recipe.name}"
-        state = "" if self.initial_state == "zero" else f", {self.columns['initial_state'].replace('_', ' ')}"
+        state = "" if self.initial_state == ZERO else f", {self.columns['initial_state'].replace('_', ' ')}"
         return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state + recipe
 
 
@@ -201,7 +205,13 @@ def _chosen(value: Any) -> dict[str, Any]:
         default = one.default if one.default_factory is MISSING else one.default_factory()
         if mine[one.name] == default:
             del mine[one.name]
-    return {name: _chosen(held) if is_dataclass(held) else held for name, held in mine.items()}
+    return {name: _described(held) for name, held in mine.items()}
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, NamedInitialState):
+        return str(value)
+    return _chosen(value) if is_dataclass(value) else value
 
 
 def condition_name(columns: Mapping[str, str]) -> str:

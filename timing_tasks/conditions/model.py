@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from timing_tasks.conditions.initial_state import ZERO, NamedInitialState
 from timing_tasks.errors import ConfigurationError, check_whole
 
 MODELS = ("peephole_lstm", "lstm", "gru", "custom")
@@ -41,13 +42,22 @@ class Model:
         else:
             check_whole("model.hidden_size", self.hidden_size, 1, 4096)
 
-    @property
-    def initial_states(self) -> tuple[str, ...]:
-        """The initial states that the layer can have."""
+    def can_start_from(self, state: NamedInitialState) -> bool:
+        """Whether the layer can have an initial state: a `custom` one none but its own, and s(0) is of cells alone."""
         if self.name == "custom":
-            return ("zero",)
-        either = ("learned_cell_state", "learned_cell_output") if self.has_cells else ()
-        return ("zero", "learned", *either, "noisy")
+            return state == ZERO
+        return self.has_cells or (state.cell_state and state.cell_output)
+
+    @property
+    def others(self) -> str:
+        """Which initial states it can have but `zero`, for a message."""
+        if self.name == "custom":
+            return ""
+        return (
+            ", learned, "
+            + ("learned_cell_state, learned_cell_output, " if self.has_cells else "")
+            + "constant_input or noisy"
+        )
 
     @property
     def has_cells(self) -> bool:

@@ -80,7 +80,7 @@ class Checkpoints(Checkpoint):
         """After a chunk, if it is time and the nets of all processes are equally far, and after the last one."""
         start = time.monotonic()
         assert isinstance(module, PopulationModule)
-        if trainer.is_global_zero and module.is_told and (start >= self.due or trainer.should_stop):
+        if trainer.is_global_zero and module.is_level and (start >= self.due or trainer.should_stop):
             self._save(trainer)
             end = time.monotonic()
             self.due = end + max(self.seconds, 50 * (end - start))

@@ -168,10 +168,10 @@ class Exchange(L.Callback):
         is_due = trainer.is_global_zero and time.monotonic() >= self._due
         if time.monotonic() >= self.deadline:
             self._received = self._received or signal.SIGTERM
-        going_on, self.stopped, is_told = _highest(trainer, bool(module.running()), self._received, is_due)
+        going_on, self.stopped, is_level = _highest(trainer, bool(module.running()), self._received, is_due)
         trainer.should_stop = not going_on or self.stopped > 0
-        module.is_told = bool(is_told) or trainer.should_stop
-        if module.is_told:
+        module.is_level = bool(is_level) or trainer.should_stop
+        if module.is_level:
             cost = self._exchange(trainer, module) if trainer.world_size > 1 else 0.0
             self._due = time.monotonic() + max(_SECONDS, 10 * cost)
         module.net_steps_per_second += self._speed_of_others

@@ -22,6 +22,7 @@ from timing_tasks.results.folder import ResultsFolder
 from timing_tasks.results.row import Row
 
 if TYPE_CHECKING:
+    from timing_tasks.experiment.callbacks import Checkpoints
     from timing_tasks.learning.population import PopulationModule
 
 
@@ -111,13 +112,13 @@ def _train(
     deadline = time.monotonic() + limit
     for recipe in (Recipe, BPTT):
         places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is recipe]
-        is_asked = any(type(condition.recipe) is recipe for condition in experiment.conditions)
-        if places or (is_asked and _rank(experiment) is not None):
+        is_run = any(type(condition.recipe) is recipe for condition in experiment.conditions)
+        if places or (is_run and _rank(experiment) is not None):
             with by_itself():
-                _fit(experiment, folder, recipe, places, before, deadline)
+                _fit_all(experiment, folder, recipe, places, before, deadline)
 
 
-def _fit(
+def _fit_all(
     experiment: Experiment,
     folder: ResultsFolder,
     recipe: type[Recipe],
@@ -126,64 +127,127 @@ def _fit(
     deadline: float,
 ) -> None:
     """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on, until `deadline`."""
-    import lightning as L
-    from lightning.pytorch.loggers import TensorBoardLogger
-
-    from timing_tasks.data import TimingDataModule
     from timing_tasks.experiment import processes
-    from timing_tasks.experiment.callbacks import Checkpoints, PopulationProgress, RowWriter, TensorBoardCurves
-    from timing_tasks.experiment.pictures import TensorBoardPictures
-    from timing_tasks.learning.bptt import BPTTModule
-    from timing_tasks.learning.online.engine import create
-    from timing_tasks.learning.online.module import OnlineModule
-    from timing_tasks.learning.online.population import Population
+    from timing_tasks.experiment.callbacks import Checkpoints
 
-    name, kind = ("bptt", BPTTModule) if recipe is BPTT else ("online", OnlineModule)
-    checkpoints, exchange = Checkpoints(folder.checkpoints / name, kind.checkpoint_keys), processes.Exchange(deadline)
-    with warnings.catch_warnings():
-        processes.quiet()
-        trainer = L.Trainer(
-            **experiment.trainer,
-            strategy=processes.SeparateNets() if experiment.processes > 1 else "auto",
-            plugins=processes.environment(),
-            max_epochs=1,
-            max_steps=-1,
-            logger=TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False),
-            callbacks=[
-                *(
-                    exchange,
-                    RowWriter(folder, row_of),
-                    TensorBoardCurves(experiment, before),
-                    TensorBoardPictures(),
-                    checkpoints,
-                ),
-                PopulationProgress(len(before)),
-            ],
-            enable_checkpointing=True,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            use_distributed_sampler=False,
-            default_root_dir=str(folder.path),
-        )
-        missing, checkpoint = processes.as_rank_0_says(trainer, (missing, checkpoints.latest()))
-        if not missing:
-            return
-        population = Population.of(experiment.conditions, missing, experiment.seed)
-        data = TimingDataModule(population)
-        module: PopulationModule
-        if recipe is BPTT:
-            module = BPTTModule(population, data)
-        else:
-            engine = create(experiment.engine, experiment.threads, sharers=experiment.trainer["devices"])
-            module = OnlineModule(population, engine)
-        try:
-            with processes.fitting(trainer, exchange):
-                trainer.fit(module, data, ckpt_path=checkpoint)
-        except SystemExit:  # Lightning's answer to Ctrl-C
-            raise KeyboardInterrupt from None
-        except OSError as error:  # of TensorBoard
-            raise ResultsError.of(folder.path, error) from None
+    kind = _module_class(recipe)
+    checkpoints = Checkpoints(folder.checkpoints / kind.recipe_name, kind.checkpoint_keys)
+    fits = _fits(experiment, recipe, missing, checkpoints.latest()) if missing else []
+    first = _Fit(experiment, folder, checkpoints, before, deadline)
+    for number, (places, checkpoint) in enumerate(processes.as_rank_0_says(first.trainer, fits)):
+        one = first if number == 0 else _Fit(experiment, folder, checkpoints, before, deadline)
+        one.run(_module(experiment, recipe, places), checkpoint)
+
+
+def _fits(
+    experiment: Experiment, recipe: type[Recipe], missing: list[tuple[int, int]], checkpoint: str | None
+) -> list[tuple[list[tuple[int, int]], str | None]]:
+    """Which replicas train together, and the checkpoint that they go on from.
+
+    The nets of `bptt` have all had the same number of updates: those of a checkpoint go on first, all of them, and
+    others begin after that. The online recipe's checkpoints serve any replicas.
+    """
+    if recipe is not BPTT or checkpoint is None:
+        return [(missing, checkpoint)]
+    import torch
+
+    from timing_tasks.learning.online.population import Population
+    from timing_tasks.learning.population import replica_names
+
+    stored = torch.load(checkpoint, weights_only=True, mmap=True)["replicas"]["names"]
+    wanted = [(c, r) for c in range(len(experiment.conditions)) for r in range(experiment.replicas)]
+    names = replica_names(
+        Population.of(experiment.conditions, wanted, experiment.seed), _module_class(recipe).engine_name
+    )
+    place = dict(zip(names, wanted, strict=True))
+    if not set(stored) <= place.keys():
+        warnings.warn(f"{checkpoint} has other replicas, too, than these: all begin anew", stacklevel=2)
+        return [(missing, None)]
+    together = [place[name] for name in stored]
+    if not set(together) & set(missing):
+        return [(missing, None)]
+    others = [one for one in missing if one not in set(together)]
+    return [(together, checkpoint), *([(others, None)] if others else [])]
+
+
+def _module_class(recipe: type[Recipe]) -> type[PopulationModule]:
+    from timing_tasks.learning.online.module import OnlinePopulationModule
+    from timing_tasks.learning.replicas import ReplicasModule
+
+    return ReplicasModule if recipe is BPTT else OnlinePopulationModule
+
+
+def _module(experiment: Experiment, recipe: type[Recipe], places: list[tuple[int, int]]) -> PopulationModule:
+    """The module of the replicas at some places."""
+    from timing_tasks.learning.online.engine import create
+    from timing_tasks.learning.online.module import OnlinePopulationModule
+    from timing_tasks.learning.online.population import Population
+    from timing_tasks.learning.replicas import ReplicasModule
+
+    population = Population.of(experiment.conditions, places, experiment.seed)
+    if recipe is BPTT:
+        return ReplicasModule(population)
+    engine = create(experiment.engine, experiment.threads, sharers=experiment.trainer["devices"])
+    return OnlinePopulationModule(population, engine)
+
+
+class _Fit:
+    """A Lightning trainer with what a run adds to it: rows, checkpoints, progress, TensorBoard, several processes."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        folder: ResultsFolder,
+        checkpoints: Checkpoints,
+        before: list[tuple[int, str]],
+        deadline: float,
+    ) -> None:
+        import lightning as L
+        from lightning.pytorch.loggers import TensorBoardLogger
+
+        from timing_tasks.experiment import processes
+        from timing_tasks.experiment.callbacks import PopulationProgress, RowWriter, TensorBoardCurves
+        from timing_tasks.experiment.pictures import TensorBoardPictures
+
+        self.path, self.exchange = folder.path, processes.Exchange(deadline)
+        with warnings.catch_warnings():
+            processes.quiet()
+            self.trainer = L.Trainer(
+                **experiment.trainer,
+                strategy=processes.SeparateNets() if experiment.processes > 1 else "auto",
+                plugins=processes.environment(),
+                max_epochs=1,
+                max_steps=-1,
+                logger=TensorBoardLogger(str(folder.path), name="tensorboard", version="", default_hp_metric=False),
+                callbacks=[
+                    *(self.exchange, RowWriter(folder, row_of), TensorBoardCurves(experiment, before)),
+                    *(TensorBoardPictures(), checkpoints, PopulationProgress(len(before))),
+                ],
+                enable_checkpointing=True,
+                enable_model_summary=False,
+                num_sanity_val_steps=0,
+                log_every_n_steps=1,
+                use_distributed_sampler=False,
+                default_root_dir=str(folder.path),
+            )
+
+    def run(self, module: PopulationModule, checkpoint: str | None) -> None:
+        """Train the replicas of a module.
+
+        Raises:
+            ResultsError: TensorBoard's files cannot be written.
+        """
+        from timing_tasks.experiment import processes
+
+        with warnings.catch_warnings():
+            processes.quiet()
+            try:
+                with processes.fitting(self.trainer, self.exchange):
+                    self.trainer.fit(module, ckpt_path=checkpoint)
+            except SystemExit:  # Lightning's answer to Ctrl-C
+                raise KeyboardInterrupt from None
+            except OSError as error:  # of TensorBoard
+                raise ResultsError.of(self.path, error) from None
 
 
 def row_of(module: PopulationModule, index: int) -> Row:

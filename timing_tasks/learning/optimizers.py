@@ -9,23 +9,21 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 from torch import nn
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
 
-Optimizers = tuple[torch.optim.Optimizer, LRScheduler | None]
 
-
-def create(recipes: Sequence[BPTT], parameters: Sequence[Sequence[nn.Parameter]]) -> Optimizers:
-    """One optimiser for nets of several recipes, with a parameter group for each, and its scheduler.
+def make_optimizer(recipes: Sequence[BPTT], parameters: Sequence[Sequence[nn.Parameter]]) -> torch.optim.Optimizer:
+    """One optimiser for nets of several recipes, with a parameter group for each.
 
     Args:
         recipes: they differ in numbers at most (`check`).
         parameters: of the nets of each recipe.
 
     Raises:
-        ConfigurationError: an optimiser or scheduler that there is not, or arguments that it does not take.
+        ConfigurationError: an optimiser that there is not, or arguments that it does not take.
     """
     groups = []
     for recipe, mine in zip(recipes, parameters, strict=True):
@@ -34,14 +32,22 @@ def create(recipes: Sequence[BPTT], parameters: Sequence[Sequence[nn.Parameter]]
     optimizer = _made("optimizer", recipes[0].optimizer, groups)
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigurationError("recipe.optimizer", recipes[0].optimizer["_target_"], "an optimiser of torch")
-    if recipes[0].scheduler is None:
-        return optimizer, None
-    scheduler = _made("scheduler", recipes[0].scheduler, optimizer)
-    if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+    return optimizer
+
+
+def make_scheduler(recipe: BPTT, optimizer: torch.optim.Optimizer) -> LRScheduler:
+    """The scheduler of a recipe that has one.
+
+    Raises:
+        ConfigurationError: a scheduler that there is not, or arguments that it does not take.
+    """
+    assert recipe.scheduler is not None
+    scheduler = _made("scheduler", recipe.scheduler, optimizer)
+    if not isinstance(scheduler, LRScheduler) or isinstance(scheduler, ReduceLROnPlateau):
         raise ConfigurationError(
-            "recipe.scheduler", recipes[0].scheduler["_target_"], "a scheduler that only counts updates"
+            "recipe.scheduler", recipe.scheduler["_target_"], "a scheduler that only counts updates"
         )
-    return optimizer, scheduler
+    return scheduler
 
 
 def advance(scheduler: LRScheduler) -> None:
@@ -75,7 +81,8 @@ def check(recipes: Sequence[BPTT]) -> None:
     ends = []
     for other in ((0.0, 0.0, 0.0), (3.0, 1.0, -2.0)):  # the gradient of the other row, and its values
         parameters = [nn.Parameter(torch.tensor([(1.0, -2.0, 0.5), other], dtype=torch.float64)) for _ in recipes]
-        optimizer, scheduler = create(recipes, [[parameter] for parameter in parameters])
+        optimizer = make_optimizer(recipes, [[parameter] for parameter in parameters])
+        scheduler = make_scheduler(recipes[0], optimizer) if recipes[0].scheduler is not None else None
         _check_finite(optimizer)
         settings = _settings(optimizer)
         for update in (1.0, -0.5, 2.0):

@@ -1,16 +1,17 @@
-"""What the modules of all recipes have in common: a population in training, as callbacks and checkpoints see it."""
+"""What the modules of both recipes have in common: the replicas of a run side by side, as callbacks and rows see them."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
 import lightning as L
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
 
 import timing_tasks
 from timing_tasks.learning.online.population import Population, Verdict
@@ -18,7 +19,7 @@ from timing_tasks.tasks import Stream
 
 
 class Progress(Protocol):
-    """How far replicas are: tensors of one entry a replica. `engine.State` has them, and says what they are."""
+    """How far replicas are: tensors of one entry a replica. `online.population.State` has them, and says what they are."""
 
     verdict: Tensor
     training_streams: Tensor
@@ -30,40 +31,52 @@ class Progress(Protocol):
         """Of a solved replica: over the targets of the test streams that solved it."""
 
 
-class PopulationModule(L.LightningModule):
-    """The replicas of a population.
+class _Endless(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        number = 0
+        while True:
+            yield number
+            number += 1
 
-    Args:
-        population: the replicas.
+
+class PopulationModule(L.LightningModule):
+    """The replicas of a population; a LightningModule's other base class.
 
     Attributes:
-        state: of the replicas.
-        seconds: of wall-clock time that each replica has cost so far, float64, [replicas]; what replicas share is
-            divided among them by the net-steps that they take in it.
+        population: the replicas.
+        state: how far they are.
+        seconds: of wall-clock time that each replica has cost so far, float64, [replicas]; what replicas share is divided
+            among them by the net-steps that they take in it.
         net_steps_per_second: lately, over all replicas.
         own: the positions of those that this process trains, int64, by default all; set before the fit begins.
-        is_told: whether rank 0 has just heard how far the replicas of all processes are, as it does about every half
-            second.
-        engine: who executes the hot loop, as rows have it.
+        is_level: whether rank 0 has just received the replicas of all processes, as it does about every half second.
+        recipe_name: of the recipe.
+        engine_name: who executes the hot loop, as rows have it.
         checkpoint_keys: what the module adds to a checkpoint.
     """
 
+    population: Population
     state: Progress
+    recipe_name: ClassVar[str]
     engine_name: str
     checkpoint_keys: ClassVar[tuple[str, ...]]
 
-    def __init__(self, population: Population) -> None:
-        super().__init__()
+    def begin(self, population: Population) -> None:
+        """Take a population, in the constructor of a module."""
         self.population = population
         self.seconds = torch.zeros(len(population), dtype=torch.float64)
         self.net_steps_per_second = 0.0
         self.own = np.arange(len(population))
-        self.is_told = True
+        self.is_level = True
         self._known_names: list[str] = []
 
     def configure_model(self) -> None:
         """Have memory of its own: what one process gives to those that it starts is otherwise the same memory in all."""
         self.state, self.seconds = copy.deepcopy((self.state, self.seconds))
+
+    def train_dataloader(self) -> DataLoader[int]:
+        """Numbers without end: the replicas draw their streams themselves, and the module says when it is done."""
+        return DataLoader(_Endless(), batch_size=None)
 
     def on_fit_start(self) -> None:
         """Nothing to do if a checkpoint holds only finished replicas."""
@@ -74,7 +87,7 @@ class PopulationModule(L.LightningModule):
         """Whether no replica is running."""
         return not bool((self.state.verdict == Verdict.RUNNING).any())
 
-    def running(self) -> Sequence[int]:
+    def running(self) -> list[int]:
         """The positions of the running replicas that this process trains."""
         running: list[int] = self.own[self.state.verdict.numpy()[self.own] == Verdict.RUNNING].tolist()
         return running
@@ -87,9 +100,10 @@ class PopulationModule(L.LightningModule):
         """Take what another process has made of its replicas."""
         raise NotImplementedError
 
-    def finished(self) -> Sequence[int]:
+    def finished(self) -> list[int]:
         """The positions of the finished replicas."""
-        return np.flatnonzero(self.state.verdict.numpy() != Verdict.RUNNING).tolist()
+        finished: list[int] = np.flatnonzero(self.state.verdict.numpy() != Verdict.RUNNING).tolist()
+        return finished
 
     def weights(self, index: int) -> np.ndarray:
         """All weights of the replica at an index, float64, one after the other."""
@@ -102,14 +116,13 @@ class PopulationModule(L.LightningModule):
     def names(self) -> list[str]:
         """What distinguishes a replica from all others: another version or engine would go on with other digits."""
         if not self._known_names:
-            people, made_by = self.population, f"{timing_tasks.__version__} {self.engine_name}"
-            conditions = [hashlib.sha256(f"{made_by} {c!r}".encode()).hexdigest()[:32] for c in people.conditions]
-            numbers = zip(people.condition.tolist(), people.seed.tolist(), people.replica.tolist(), strict=True)
-            self._known_names = [f"{conditions[c]} {seed} {replica}" for c, seed, replica in numbers]
+            self._known_names = replica_names(self.population, self.engine_name)
         return self._known_names
 
-    def known(self, checkpoint: dict[str, Any]) -> tuple[list[int], list[int], list[int]]:
-        """Which replicas of this population a checkpoint knows, at which of its places, and the places of its others."""
-        places = {name: place for place, name in enumerate(checkpoint["replicas"])}
-        pairs = [(row, places.pop(name)) for row, name in enumerate(self.names()) if name in places]
-        return [row for row, _ in pairs], [place for _, place in pairs], list(places.values())
+
+def replica_names(population: Population, engine_name: str) -> list[str]:
+    """See `PopulationModule.names`."""
+    made_by = f"{timing_tasks.__version__} {engine_name}"
+    conditions = [hashlib.sha256(f"{made_by} {c!r}".encode()).hexdigest()[:32] for c in population.conditions]
+    numbers = zip(population.condition.tolist(), population.seed.tolist(), population.replica.tolist(), strict=True)
+    return [f"{conditions[c]} {seed} {replica}" for c, seed, replica in numbers]

@@ -10,28 +10,30 @@ What is learned is an ordinary parameter: it is in the state_dict, and used as i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-States = Tensor | tuple[Tensor, ...]
-Kind = TypeVar("Kind", bound="InitialState")
+from timing_tasks.models.initial_state_base import InitialState, States, state_shapes
+
+__all__ = ["NAMES", "ConstantInput", "Contextual", "InitialState", "Learned", "Noisy", "States", "Zero", "state_shapes"]
 
 
-class InitialState(nn.Module):
-    """What all initial states have in common.
+class Zero(InitialState):
+    """The zero state, from which layers start by default.
 
     Args:
-        *shapes: of the state tensors, without the batch: ((L, H), (L, H)) for an LSTM of L layers and H units, ((L,
-            H),) for a GRU, ((H,), (H,)) for an LSTM cell, ((R, 1, H), (R, 1, H)) for a `PeepholeLSTM` of R replicas.
-        batch_axis: where the batch stands in a state tensor: 1 for layers, 0 for cells, 2 for a layer of replicas.
+        *shapes: see `InitialState`.
+        batch_axis: see `InitialState`.
         device: of the tensors.
         dtype: of the tensors.
 
-    Raises:
-        ValueError: no shape, or one with an entry below 1.
+    Example:
+        >>> Zero.of(nn.GRU(2, 3))(batch_size=2)
+        tensor([[[0., 0., 0.],
+                 [0., 0., 0.]]])
     """
 
     def __init__(
@@ -41,104 +43,92 @@ class InitialState(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__()
-        if not shapes or any(size < 1 for shape in shapes for size in shape):
-            raise ValueError(f"shapes={shapes}: at least one, of sizes of at least 1")
-        if any(not 0 <= batch_axis <= len(shape) for shape in shapes):
-            raise ValueError(f"batch_axis={batch_axis}: no place in a tensor of the shapes {shapes}")
-        self.shapes, self.batch_axis = tuple(map(tuple, shapes)), batch_axis
-        # Follows the module to its device and dtype, for states that have no parameter to tell them.
-        self.register_buffer("_reference", torch.zeros((), device=device, dtype=dtype), persistent=False)
-        self._reference: Tensor
-
-    @classmethod
-    def of(cls: type[Kind], layer: nn.Module, **arguments: object) -> Kind:
-        """The initial state of a layer's own shapes, device and dtype.
-
-        Args:
-            layer: an `nn.LSTM`, `nn.GRU`, `nn.RNN`, one of their cells, or a module with an attribute `state_shapes`,
-                the state tensors' shapes without the batch, which stands before the last axis, as `PeepholeLSTM` has
-                it.
-            **arguments: of the class.
-
-        Raises:
-            TypeError: a layer of unknown shapes; give them to the class itself.
-        """
-        shapes, batch_axis = state_shapes(layer)
-        like = next(layer.parameters())
-        return cls(*shapes, batch_axis=batch_axis, device=like.device, dtype=like.dtype, **arguments)
-
-    def forward(self, batch_size: int | None = None, context: Tensor | None = None) -> States:
-        """The state tensors for a batch: one tensor if there is one shape, else a tuple.
-
-        Args:
-            batch_size: N; None for tensors without a batch.
-            context: (N, context_size), or (context_size,) without a batch, for an initial state that depends on one.
-        """
-        states = self.states(batch_size, context)
-        return states[0] if len(states) == 1 else states
-
-    def states(self, batch_size: int | None, context: Tensor | None) -> tuple[Tensor, ...]:
-        """The state tensors, one for each shape."""
-        return tuple(self._expanded(value, batch_size) for value in self.values())
-
-    def values(self) -> tuple[Tensor, ...]:
-        """The states without a batch, of the module's shapes."""
-        raise NotImplementedError
-
-    def reset_parameters(self) -> None:
-        """Start from the zero state."""
-        for parameter in self.parameters():
-            nn.init.zeros_(parameter)
-
-    def _expanded(self, value: Tensor, batch_size: int | None) -> Tensor:
-        """A view: every entry of the batch is the same memory. On a GPU a copy, for the layers' kernels there take no view."""
-        if batch_size is None:
-            return value
-        shape = list(value.shape)
-        shape.insert(self.batch_axis, batch_size)
-        state = value.unsqueeze(self.batch_axis).expand(shape)
-        return state.contiguous() if state.is_cuda else state
-
-    def extra_repr(self) -> str:
-        """The shapes, for `print`."""
-        return ", ".join(map(str, self.shapes)) + f", batch_axis={self.batch_axis}"
-
-
-class Zero(InitialState):
-    """The zero state, what layers do by themselves."""
+        super().__init__(*shapes, batch_axis=batch_axis)
+        like = torch.empty((), device=device, dtype=dtype)
+        self.device, self.dtype = like.device, like.dtype
 
     def values(self) -> tuple[Tensor, ...]:
         """See `InitialState.values`."""
-        return tuple(self._reference.expand(shape) for shape in self.shapes)
+        return tuple(torch.zeros(shape, device=self.device, dtype=self.dtype) for shape in self.shapes)
 
-    def states(self, batch_size: int | None, context: Tensor | None) -> tuple[Tensor, ...]:
-        """See `InitialState.states`; one tensor for all if they have one shape, since making one takes longer than some layers."""
-        if len(set(self.shapes)) > 1:
-            return super().states(batch_size, context)
-        return (self._expanded(self._reference.expand(self.shapes[0]), batch_size),) * len(self.shapes)
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Zero:
+        """Follow the module to its device and dtype. No buffer does: one without values could not leave the meta device."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        like = fn(torch.empty((), device="cpu" if self.device.type == "meta" else self.device, dtype=self.dtype))
+        self.device, self.dtype = like.device, like.dtype
+        return self
 
 
 class Learned(InitialState):
-    """Parameters, 0 at first: `state`, one for each shape."""
+    """Parameters, 0 at first: `state`, one for each shape.
+
+    Args:
+        *shapes: see `InitialState`.
+        learn: for each shape whether it is learned; None for all. The others stay 0: they are parameters without a
+            gradient, so that the state_dict is the same. An LSTM's states are (h, c): `learn=(False, True)` learns the
+            cell state alone.
+        batch_axis: see `InitialState`.
+        device: of the parameters.
+        dtype: of the parameters.
+
+    Raises:
+        ValueError: `learn` of another length than the shapes, or with no True.
+
+    Example:
+        >>> lstm = nn.LSTM(2, 3, batch_first=True)
+        >>> initial = Learned.of(lstm)
+        >>> x = torch.zeros(5, 7, 2)  # (N, T, features)
+        >>> output, _ = lstm(x, initial(x.size(0)))
+        >>> output.sum().backward()
+        >>> [tuple(parameter.grad.shape) for parameter in initial.parameters()]
+        [(1, 3), (1, 3)]
+        >>> [parameter.requires_grad for parameter in Learned.of(lstm, learn=(False, True)).parameters()]
+        [False, True]
+    """
 
     def __init__(
         self,
         *shapes: Sequence[int],
+        learn: Sequence[bool] | None = None,
         batch_axis: int = 1,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(*shapes, batch_axis=batch_axis, device=device, dtype=dtype)
-        self.state = nn.ParameterList(nn.Parameter(torch.zeros(s, device=device, dtype=dtype)) for s in self.shapes)
+        super().__init__(*shapes, batch_axis=batch_axis)
+        learn = (True,) * len(self.shapes) if learn is None else tuple(learn)
+        if len(learn) != len(self.shapes) or not any(learn):
+            raise ValueError(
+                f"learn={learn}: one bool for each of the {len(self.shapes)} states, at least one of them True"
+            )
+        self.learn = learn
+        self.state = nn.ParameterList(
+            nn.Parameter(torch.zeros(shape, device=device, dtype=dtype), requires_grad=is_learned)
+            for shape, is_learned in zip(self.shapes, learn, strict=True)
+        )
 
     def values(self) -> tuple[Tensor, ...]:
         """See `InitialState.values`."""
         return tuple(self.state)
 
+    def extra_repr(self) -> str:
+        """The arguments, for `print`."""
+        return super().extra_repr() + ("" if all(self.learn) else f", learn={self.learn}")
+
 
 class ConstantInput(InitialState):
-    """A constant input 1 times a learned matrix `weight`, (numel, 1) for each shape, 0 at first: the same function as `Learned`."""
+    """A constant input 1 times a learned matrix `weight`, (numel, 1) for each shape, 0 at first: the function of `Learned`.
+
+    Args:
+        *shapes: see `InitialState`.
+        batch_axis: see `InitialState`.
+        device: of the parameters.
+        dtype: of the parameters.
+
+    Example:
+        >>> lstm = nn.LSTM(2, 3)
+        >>> [tuple(parameter.shape) for parameter in ConstantInput.of(lstm).parameters()]
+        [(3, 1), (3, 1)]
+    """
 
     def __init__(
         self,
@@ -147,31 +137,42 @@ class ConstantInput(InitialState):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(*shapes, batch_axis=batch_axis, device=device, dtype=dtype)
-        sizes = [torch.Size(shape).numel() for shape in self.shapes]
+        super().__init__(*shapes, batch_axis=batch_axis)
+        sizes = [math.prod(shape) for shape in self.shapes]
         self.weight = nn.ParameterList(nn.Parameter(torch.zeros(size, 1, device=device, dtype=dtype)) for size in sizes)
 
     def values(self) -> tuple[Tensor, ...]:
         """See `InitialState.values`."""
-        one = torch.ones_like(self._reference).reshape(1)
         return tuple(
-            nn.functional.linear(one, w).reshape(shape) for w, shape in zip(self.weight, self.shapes, strict=True)
+            nn.functional.linear(weight.new_ones(1), weight).reshape(shape)
+            for weight, shape in zip(self.weight, self.shapes, strict=True)
         )
 
 
 class Noisy(Learned):
-    """Learned, with normal noise added for each entry of a batch while training, and none at test.
+    """Learned, with uniform noise added for each entry of a batch in training, and none at test.
 
     Args:
         *shapes: see `InitialState`.
-        deviation: the standard deviation of the noise.
+        deviation: the standard deviation of the noise, which is uniform within +-deviation * sqrt(3).
         generator: of the noise; torch's own by default.
+        learn: see `Learned`. Noise is added to all states.
         batch_axis: see `InitialState`.
-        device: likewise.
-        dtype: likewise.
+        device: of the parameters.
+        dtype: of the parameters.
 
     Raises:
         ValueError: a negative deviation.
+
+    Example:
+        >>> gru = nn.GRU(2, 1)
+        >>> initial = Noisy.of(gru, deviation=0.1, generator=torch.Generator().manual_seed(1))
+        >>> round(float(initial(1000).detach().std()), 2)
+        0.1
+        >>> initial(2, noise=[torch.tensor([[[0.5], [-0.5]]])]).tolist()  # the noise may be given
+        [[[0.5], [-0.5]]]
+        >>> initial.eval()(2).tolist()
+        [[[0.0], [0.0]]]
     """
 
     def __init__(
@@ -179,24 +180,48 @@ class Noisy(Learned):
         *shapes: Sequence[int],
         deviation: float = 0.1,
         generator: torch.Generator | None = None,
+        learn: Sequence[bool] | None = None,
         batch_axis: int = 1,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(*shapes, batch_axis=batch_axis, device=device, dtype=dtype)
+        super().__init__(*shapes, learn=learn, batch_axis=batch_axis, device=device, dtype=dtype)
         if not deviation >= 0:
             raise ValueError(f"deviation={deviation}: at least 0")
         self.deviation, self.generator = deviation, generator
 
-    def states(self, batch_size: int | None, context: Tensor | None) -> tuple[Tensor, ...]:
-        """See `InitialState.states`."""
+    def states(
+        self, batch_size: int | None, context: Tensor | None = None, noise: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, ...]:
+        """See `InitialState.states`.
+
+        Args:
+            batch_size: see `InitialState.states`.
+            context: see `InitialState.states`.
+            noise: a tensor of its shape for each state, added as it is, in training alone; None to draw it.
+
+        Raises:
+            ValueError: noise of another number or of other shapes than the states.
+        """
         states = super().states(batch_size, context)
+        if noise is not None and [tuple(n.shape) for n in noise] != [tuple(s.shape) for s in states]:
+            found, expected = ([tuple(tensor.shape) for tensor in tensors] for tensors in (noise, states))
+            raise ValueError(f"noise of shapes {found}: expected {expected}")
         if not self.training:
             return states
-        return tuple(
-            s + self.deviation * torch.randn(s.shape, generator=self.generator, device=s.device, dtype=s.dtype)
-            for s in states
-        )
+        if noise is None:
+            width = self.deviation * math.sqrt(3.0)
+            noise = [width * (2 * self._uniform(state) - 1) for state in states]
+        return tuple(state + n.to(state) for state, n in zip(states, noise, strict=True))
+
+    def _uniform(self, like: Tensor) -> Tensor:
+        if self.generator is None:  # torch.compile takes no generator argument along with sizes that vary
+            return torch.rand_like(like)
+        return torch.rand(like.shape, generator=self.generator, device=like.device, dtype=like.dtype)
+
+    def extra_repr(self) -> str:
+        """The arguments, for `print`."""
+        return super().extra_repr() + f", deviation={self.deviation}"
 
 
 class Contextual(InitialState):
@@ -209,11 +234,17 @@ class Contextual(InitialState):
         context_size: features of the context.
         hidden_size: units of a hidden tanh layer; None for none.
         batch_axis: see `InitialState`.
-        device: likewise.
-        dtype: likewise.
+        device: of the parameters.
+        dtype: of the parameters.
 
     Raises:
         ValueError: sizes below 1.
+
+    Example:
+        >>> gru = nn.GRU(2, 3)
+        >>> initial = Contextual.of(gru, context_size=4)
+        >>> tuple(initial(batch_size=5, context=torch.zeros(5, 4)).shape)
+        (1, 5, 3)
     """
 
     def __init__(
@@ -225,16 +256,16 @@ class Contextual(InitialState):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(*shapes, batch_axis=batch_axis, device=device, dtype=dtype)
+        super().__init__(*shapes, batch_axis=batch_axis)
         if context_size < 1 or (hidden_size is not None and hidden_size < 1):
             raise ValueError(f"context_size={context_size}, hidden_size={hidden_size}: both at least 1")
         self.context_size = context_size
-        self.sizes = [torch.Size(shape).numel() for shape in self.shapes]
-        like = {"device": device, "dtype": dtype}
+        self.sizes = [math.prod(shape) for shape in self.shapes]
         layers: list[nn.Module] = []
         if hidden_size is not None:
-            layers = [nn.Linear(context_size, hidden_size, **like), nn.Tanh()]  # type: ignore[arg-type]
-        self.network = nn.Sequential(*layers, nn.Linear(hidden_size or context_size, sum(self.sizes), **like))  # type: ignore[arg-type]
+            layers = [nn.Linear(context_size, hidden_size, device=device, dtype=dtype), nn.Tanh()]
+        last = nn.Linear(hidden_size or context_size, sum(self.sizes), device=device, dtype=dtype)
+        self.network = nn.Sequential(*layers, last)
 
     def reset_parameters(self) -> None:
         """Draw the net anew; it starts from other states than zero."""
@@ -242,12 +273,16 @@ class Contextual(InitialState):
             if isinstance(layer, nn.Linear):
                 layer.reset_parameters()
 
-    def states(self, batch_size: int | None, context: Tensor | None) -> tuple[Tensor, ...]:
+    def states(
+        self, batch_size: int | None, context: Tensor | None = None, noise: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, ...]:
         """See `InitialState.states`.
 
         Raises:
-            ValueError: no context, or one of another shape.
+            ValueError: no context, or one of another shape; noise.
         """
+        if noise is not None:
+            raise ValueError("noise is for Noisy, not for Contextual")
         expected = (self.context_size,) if batch_size is None else (batch_size, self.context_size)
         if context is None or tuple(context.shape) != expected:
             found = "none" if context is None else f"one of shape {tuple(context.shape)}"
@@ -265,23 +300,3 @@ NAMES: dict[str, type[InitialState]] = {
     "constant_input": ConstantInput,
     "noisy": Noisy,
 }
-
-
-def state_shapes(layer: nn.Module) -> tuple[tuple[tuple[int, ...], ...], int]:
-    """The shapes of a layer's state tensors without the batch, and the axis of the batch.
-
-    Raises:
-        TypeError: a layer that is none of those that `InitialState.of` names.
-    """
-    if isinstance(layer, nn.RNNBase):
-        rows = layer.num_layers * (2 if layer.bidirectional else 1)
-        hidden = (rows, layer.proj_size or layer.hidden_size)
-        return ((hidden, (rows, layer.hidden_size)) if isinstance(layer, nn.LSTM) else (hidden,)), 1
-    if isinstance(layer, nn.RNNCellBase):
-        return ((layer.hidden_size,),) * (2 if isinstance(layer, nn.LSTMCell) else 1), 0
-    shapes = getattr(layer, "state_shapes", None)
-    if shapes is None:
-        raise TypeError(
-            f"{type(layer).__name__}: its state's shapes are not known; give them to the initial state itself"
-        )
-    return tuple(shapes), len(shapes[0]) - 1

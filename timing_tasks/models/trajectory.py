@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.models.weights import WEIGHT_NAMES
 
 
 @dataclass(frozen=True)

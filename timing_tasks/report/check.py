@@ -15,7 +15,7 @@ from timing_tasks.conditions.condition import Budget, Condition, Protocol
 from timing_tasks.errors import ResultsError
 from timing_tasks.experiment.run import row_of
 from timing_tasks.learning.online.engine import Engine
-from timing_tasks.learning.online.module import OnlineModule
+from timing_tasks.learning.online.module import OnlinePopulationModule
 from timing_tasks.learning.online.population import Population
 from timing_tasks.results.row import COLUMNS, Row, read_rows
 from timing_tasks.tasks import Task
@@ -100,7 +100,7 @@ def again(
         conditions, [(conditions.index(one.condition), int(one.row.replica)) for one in sampled], seed=0
     )
     people = replace(people, seed=np.array([int(one.row.seed) for one in sampled], dtype=np.int64))
-    module, total = OnlineModule(people, engine), sum(int(one.row.net_steps) for one in sampled)
+    module, total = OnlinePopulationModule(people, engine), sum(int(one.row.net_steps) for one in sampled)
     while not module.is_finished:
         engine.run(people, module.state, _CHUNK)
         progress(min(1.0, int(module.state.net_steps.sum()) / total))

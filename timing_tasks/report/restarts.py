@@ -12,8 +12,8 @@ from scipy import stats
 
 from timing_tasks.conditions.model import PEEPHOLE_LSTM
 from timing_tasks.errors import NothingToDrawError
-from timing_tasks.models.timing_network import INITIAL_STATE, WEIGHT_NAMES
 from timing_tasks.models.trajectory import trajectory
+from timing_tasks.models.weights import INITIAL_STATE, WEIGHT_NAMES
 from timing_tasks.philox import uniform
 from timing_tasks.results.row import Row
 from timing_tasks.tasks import Purpose, is_correct, stream

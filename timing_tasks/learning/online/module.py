@@ -20,7 +20,7 @@ _FIRST_CHUNK = 512  # net-steps of each replica, until a speed is known
 _MOST_GROWTH = 8
 
 
-class OnlineModule(PopulationModule):
+class OnlinePopulationModule(PopulationModule):
     """The replicas of a population and the engine that trains them (manual optimisation).
 
     One `training_step` advances every running replica by a chunk of net-steps that takes about `chunk_seconds`, so that
@@ -38,10 +38,12 @@ class OnlineModule(PopulationModule):
         engine_seconds: spent in the engine since the module was made.
     """
 
+    recipe_name = "online"
     checkpoint_keys = ("replicas", "state", "seconds")
 
     def __init__(self, population: Population, engine: Engine, chunk_seconds: float = 1.0) -> None:
-        super().__init__(population)
+        super().__init__()
+        self.begin(population)
         self.automatic_optimization = False
         self.engine, self.chunk_seconds, self.engine_name = engine, chunk_seconds, engine.name
         self.state: State = State.initial(population)
@@ -53,7 +55,7 @@ class OnlineModule(PopulationModule):
     def configure_optimizers(self) -> None:
         """None: the rule is the engine's."""
 
-    def training_step(self, batch: Population, batch_idx: int) -> None:
+    def training_step(self, batch: int, batch_idx: int) -> None:
         """Advance every running replica by one chunk."""
         self.net_steps_per_second = 0.0
         if not self.running():
@@ -110,10 +112,17 @@ class OnlineModule(PopulationModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the state of every replica that the checkpoint knows; others start from the beginning."""
-        rows, places, others = self.known(checkpoint)
+        rows, places, others = _known(self.names(), checkpoint["replicas"])
         state = State(**checkpoint["state"])
         self.state.put(rows, state, places)
         self.seconds[rows] = checkpoint["seconds"][places]
         kept = State.blank(len(others))
         kept.put(range(len(others)), state, others)
         self._elsewhere = [checkpoint["replicas"][place] for place in others], kept, checkpoint["seconds"][others]
+
+
+def _known(names: Sequence[str], stored: Sequence[str]) -> tuple[list[int], list[int], list[int]]:
+    """Which replicas of a population a checkpoint knows, at which of its places, and the places of its others."""
+    places = {name: place for place, name in enumerate(stored)}
+    pairs = [(row, places.pop(name)) for row, name in enumerate(names) if name in places]
+    return [row for row, _ in pairs], [place for _, place in pairs], list(places.values())

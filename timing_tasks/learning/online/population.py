@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from timing_tasks.conditions.condition import Condition
-from timing_tasks.models.timing_network import WEIGHT_NAMES, initial_weights
+from timing_tasks.models.weights import WEIGHT_NAMES, initial_weights
 from timing_tasks.tasks.task import TASKS
 
 WEIGHTS = len(WEIGHT_NAMES)
@@ -88,8 +88,8 @@ class Population:
                 "peepholes": condition.peepholes,
                 "forget_gate": condition.forget_gate,
                 "sigmoid_output": condition.output_activation == "sigmoid",
-                "learn_cell_state": condition.initial_state in ("learned", "learned_cell_state", "noisy"),
-                "learn_cell_output": condition.initial_state in ("learned", "learned_cell_output", "noisy"),
+                "learn_cell_state": condition.initial_state.learns_cell_state,
+                "learn_cell_output": condition.initial_state.learns_cell_output,
                 "frozen_weights": condition.frozen_weights,
                 "update_per_stream": protocol.update == "stream",
                 "update_without_target": protocol.update_without_target,
@@ -107,7 +107,7 @@ class Population:
                 "learning_rate": protocol.learning_rate * (2.0 * protocol.error_factor),
                 "momentum": protocol.momentum,
                 "tolerance": task.tolerance,
-                "initial_noise": condition.initial_noise
+                "initial_noise": condition.initial_state.deviation
                 * math.sqrt(3.0),  # of a uniform distribution with that deviation
             }
             for name, value in values.items():

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from timing_tasks.learning.online.fusion import FUSED, one_net_a_thread
 from timing_tasks.learning.online.population import Population, State, Verdict
-from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.models.weights import WEIGHT_NAMES
 from timing_tasks.philox import philox4x32
 from timing_tasks.tasks.streams import Purpose
 from timing_tasks.tasks.task import TASKS

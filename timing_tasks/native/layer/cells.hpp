@@ -100,7 +100,7 @@ private:
         for (std::int64_t n = begin; n < end; ++n) {
             V net[4];
             for (int gate = 0; gate < 4; ++gate) net[gate] = load<W>(net_ + (n * 4 + gate) * W);
-            const Kept<T, W> kept = step_forward<T, W>(net, load<W>(c_ + n * HP + j), peepholes, l.tanh);
+            const Kept<T, W> kept = step_forward<T, W>(net, load<W>(c_ + n * HP + j), peepholes, l.cell_input, l.cell_output);
             store<W>(c_ + n * HP + j, kept.c);
             store_some<W>(this->h(t, r, n) + j, kept.o * kept.squashed, H - j);
             if (l.tape) kept.store_to(this->tape(t, r, n) + j, HP);

@@ -1,4 +1,4 @@
-// The way back through a layer of many cells.
+// The backward pass of a layer of many cells.
 #pragma once
 
 #include "cells.hpp"
@@ -84,7 +84,7 @@ private:
             const V c_before = load<W>(t ? this->tape(t - 1, r_, begin_ + n) + 4 * HP + j : c0_ + n * HP + j);
             V dh = load<W>(dh_ + n * HP + j), dc = load<W>(dc_ + n * HP + j), dnet[4];
             if (l.dout) dh += load_some<W>(l.dout + this->place(t, r_, begin_ + n, H) + j, H - j);
-            step_backward<T, W>(kept, c_before, peepholes, l.tanh, cut, dh, dc, dnet);
+            step_backward<T, W>(kept, c_before, peepholes, l.cell_input, l.cell_output, cut, dh, dc, dnet);
             store<W>(dc_ + n * HP + j, dc);
             for (int gate = 0; gate < 4; ++gate) {
                 store<W>(all + ((panel * rows_ + n) * 4 + gate) * P + lane, dnet[gate]);

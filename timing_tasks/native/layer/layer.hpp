@@ -6,12 +6,16 @@
 
 namespace timing_tasks {
 
+// Of the cell input and of the cell output; centred_logistic is 2 * logistic(x) - 1 = tanh(x / 2).
+enum class Activation { identity, tanh, centred_logistic };
+
 // R replicas, T steps, N rows of the batch, I inputs, H cells. Arrays are contiguous; those over time are [R, T, N, ...], or
 // [R, N, T, ...] with batch_first. The rows of weights and biases are in the order i, f, g, o.
 template <class T>
 struct Layer {
     std::int64_t replicas, steps, batch, inputs, hidden;
-    bool tanh, truncated, batch_first;
+    Activation cell_input, cell_output;
+    bool truncated, batch_first;
     const T* x;            // [R, T, N, I]
     const T *h0, *c0;      // [R, N, H]
     const T* weight_ih;    // [R, 4H, I]
@@ -20,7 +24,7 @@ struct Layer {
     const T* peephole;     // [R, 3, H], or none
     T* out;                // [R, T, N, H]: h of every step
     T *h_last, *c_last;    // [R, N, H]
-    T* tape;               // what the way back needs, tape_size() numbers; or none
+    T* tape;               // what the backward pass needs, tape_size() numbers; or none
     // Backward: gradients in, each or none for zeros ...
     const T* dout;             // [R, T, N, H]
     const T *dh_last, *dc_last;  // [R, N, H]
@@ -35,7 +39,7 @@ struct Layer {
 // Two ways to fill a vector register. Small cells: its lanes are rows of the batch, of one replica or several, each with its weights
 // in its lane. Others: its lanes are cells, in panels of 64 bytes, or of 32 where half of one holds them all.
 constexpr std::int64_t SMALL_HIDDEN = 4, SMALL_INPUTS = 16;
-// What a step of a cell leaves for the way back: the activations of i, f, g, o, the state c, and c squashed.
+// What a step of a cell keeps for the backward pass: the activations of i, f, g, o, the state c, and c squashed.
 constexpr std::int64_t KEPT = 6;
 
 template <class T>

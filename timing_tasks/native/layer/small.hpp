@@ -40,7 +40,7 @@ public:
                     };
                     add(x_, I);
                     add(h_before, H);
-                    const Kept<T, W> kept = step_forward<T, W>(net, load<W>(c_ + j * L + b), peepholes(w), l.tanh);
+                    const Kept<T, W> kept = step_forward<T, W>(net, load<W>(c_ + j * L + b), peepholes(w), l.cell_input, l.cell_output);
                     store<W>(c_ + j * L + b, kept.c);
                     store<W>(h + j * L + b, kept.o * kept.squashed);
                     if (l.tape) kept.store_to(tape(block, t) + j * L + b, H * L);
@@ -150,7 +150,7 @@ private:
         const V c_before = load<W>(c_ + here), dh = load<W>(dh_ + here) + load<W>(dout_ + here);
         const auto kept = Kept<T, W>::load_from(tape + here, H * L);
         V dc = load<W>(dc_ + here), dnet[4];
-        step_backward<T, W>(kept, c_before, peepholes(w + (of_a_cell() - 3) * L), l.tanh, cut, dh, dc, dnet);
+        step_backward<T, W>(kept, c_before, peepholes(w + (of_a_cell() - 3) * L), l.cell_input, l.cell_output, cut, dh, dc, dnet);
         store<W>(dc_ + here, dc);
         T* sum = sums_ + j * of_a_cell() * L + b;
         const auto add = [&](V value) {

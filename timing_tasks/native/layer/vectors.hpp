@@ -164,10 +164,10 @@ TIMING_TASKS_INLINE Vector<T, W> sigmoid(Vector<T, W> x) {
     return T(1) / fused<T, W>(e.power, e.rest, e.power + T(1));
 }
 
-// tanh(x) = (exp(2x) - 1) / (exp(2x) + 1): the numerator is exact to its last digits near 0 as well.
+// tanh(x / 2) = (exp(x) - 1) / (exp(x) + 1): the numerator is exact to its last digits near 0 as well.
 template <class T, int W>
-TIMING_TASKS_INLINE Vector<T, W> hyperbolic_tangent(Vector<T, W> x) {
-    const Exp<T, W> e(x + x);
+TIMING_TASKS_INLINE Vector<T, W> tanh_of_half(Vector<T, W> x) {
+    const Exp<T, W> e(x);
     const Vector<T, W> less_one = fused<T, W>(e.power, e.rest, e.power - T(1));
     return less_one / (less_one + T(2));
 }

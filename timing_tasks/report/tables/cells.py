@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from timing_tasks.conditions.condition import INITIAL_STATES
+from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES
 from timing_tasks.conditions.model import PEEPHOLE_LSTM
 from timing_tasks.results.row import Row
 from timing_tasks.results.statistics import Summary
@@ -47,7 +47,7 @@ def by_condition(rows: Sequence[Row]) -> list[list[Row]]:
 
     def place(some: list[Row]) -> tuple[int, int, int, str, str, int]:
         row = some[0]
-        of_net = row.forget_gate, row.peepholes, INITIAL_STATES.index(row.initial_state.split()[0])
+        of_net = row.forget_gate, row.peepholes, INITIAL_STATE_NAMES.index(row.initial_state.split()[0])
         return tasks[task_of(row)], recipes[row.recipe], models[row.model], *of_net
 
     conditions: dict[tuple[str, ...], list[Row]] = {}

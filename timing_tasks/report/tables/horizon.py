@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from timing_tasks.conditions.model import PEEPHOLE_LSTM
-from timing_tasks.models.timing_network import WEIGHT_NAMES
+from timing_tasks.models.weights import WEIGHT_NAMES
 from timing_tasks.report.tables import Table
 from timing_tasks.report.tables.cells import Columns, by_condition, identify, median
 from timing_tasks.results.row import Row

@@ -12,12 +12,11 @@ from timing_tasks.conditions.model import Model
 from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.models import gru
-from timing_tasks.models.initial_noise import initial_noise
+from timing_tasks.models.build import build_net
 from timing_tasks.models.initial_state import Learned
-from timing_tasks.models.nets import create
-from timing_tasks.models.stack import Stack, joined, side_by_side
-from timing_tasks.models.timing_network import initial_weights
+from timing_tasks.models.replicas import Replicas
 from timing_tasks.models.trajectory import trajectory
+from timing_tasks.models.weights import initial_weights
 from timing_tasks.report.tables.recipes import weights_of
 from timing_tasks.tasks import Task
 
@@ -73,24 +72,23 @@ STACKED = [kind for kind in KINDS if kind.model.name != "custom"]
 
 @pytest.mark.parametrize("kind", STACKED, ids=lambda c: str(c.model))
 def test_nets_side_by_side_give_what_each_gives_alone(kind: Condition):
-    nets = [create(kind, 1, replica) for replica in range(6)]
+    nets = [build_net(kind, 1, replica) for replica in range(6)]
     for net in nets:
         if isinstance(net.initial_state, Learned):
             for value in net.initial_state.state:
                 nn.init.normal_(value)
-    parts = (range(1, 6), range(1))  # two stacks, of which only some nets are asked
-    stacks = [Stack(nets[0], part, [[p.detach() for p in nets[i].parameters()] for i in part]) for part in parts]
-    parameters, rows = joined(stacks)
-    asked = [4, 0, 2]
-    joint = side_by_side(nets[0], parameters, [rows[i] for i in asked], X)
+    parts = [1, 2, 3, 4, 5], [0]  # two chunks, of which only some nets run
+    together = Replicas([[nets[i] for i in part] for part in parts], parts)
+    members = [4, 0, 2]
+    joint = together(X, members)
     joint.square().sum().backward()
-    for i, own, z in zip(asked, X, joint, strict=True):
+    for i, own, z in zip(members, X, joint, strict=True):
         alone = nets[i](own)
         torch.testing.assert_close(alone, z)
         alone.square().sum().backward()
-    for stack in stacks:
-        for place, i in enumerate(stack.members):
-            for parameter, stacked in zip(nets[i].parameters(), stack.parameters.values(), strict=True):
+    for chunk, part in zip(together.chunks, parts, strict=True):
+        for place, i in enumerate(part):
+            for parameter, stacked in zip(nets[i].parameters(), chunk.values, strict=True):
                 expected = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
                 torch.testing.assert_close(stacked.grad[place], expected)
 
@@ -109,19 +107,18 @@ def test_the_gradient_of_grus_side_by_side(size: int):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 9])
 def test_grus_that_are_alike_give_the_same_digits_in_every_row(size: int):
-    net = create(condition(Model("gru", size), initial_state="learned"), 1, 0)
-    stack = Stack(net, range(16), [[p.detach() for p in net.parameters()]] * 16)
-    parameters, _ = joined([stack])
-    z = side_by_side(net, parameters, range(16), X[:1, :, :, :].repeat(16, 1, 4, 1))
+    net = build_net(condition(Model("gru", size), initial_state="learned"), 1, 0)
+    together = Replicas([[net] * 16], [range(16)])
+    z = together(X[:1, :, :, :].repeat(16, 1, 4, 1), range(16))
     z.square().sum().backward()
-    for tensor in (z, *(parameter.grad for parameter in stack.parameters.values())):
+    for tensor in (z, *(value.grad for value in together.chunks[0].values)):
         assert (tensor == tensor[:1]).all()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda c: str(c.model))
 def test_a_net_is_a_function_of_seed_and_replica(kind: Condition):
     before = torch.random.get_rng_state()
-    first, again, other = create(kind, 1, 0).vector(), create(kind, 1, 0).vector(), create(kind, 1, 1).vector()
+    first, again, other = build_net(kind, 1, 0).vector(), build_net(kind, 1, 0).vector(), build_net(kind, 1, 1).vector()
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -129,12 +126,12 @@ def test_a_net_is_a_function_of_seed_and_replica(kind: Condition):
 
 @pytest.mark.parametrize("peepholes", [True, False])
 def test_the_papers_net_starts_from_the_online_recipes_weights(peepholes: bool):
-    net = create(condition(peepholes=peepholes, initial_state="learned"), 5, 7)
+    net = build_net(condition(peepholes=peepholes, initial_state="learned"), 5, 7)
     assert np.array_equal(net.vector(), initial_weights(5, 7, (0.0, 2.0, -2.0), peepholes))
 
 
 def test_more_cells_have_drawn_weights_and_the_gates_biases():
-    net = create(condition(Model(hidden_size=4)), 5, 7)
+    net = build_net(condition(Model(hidden_size=4)), 5, 7)
     biases = net.layer.bias.reshape(4, 4)
     assert biases[[0, 1, 3]].T.tolist() == [[0.0, 2.0, -2.0]] * 4
     drawn = torch.cat(
@@ -146,7 +143,7 @@ def test_more_cells_have_drawn_weights_and_the_gates_biases():
 
 
 def test_without_a_forget_gate_f_is_one_whatever_is_learned():
-    net = create(condition(forget_gate=False), 1, 0)
+    net = build_net(condition(forget_gate=False), 1, 0)
     x = X[0]
     z = net(x)
     z.sum().backward()
@@ -154,20 +151,20 @@ def test_without_a_forget_gate_f_is_one_whatever_is_learned():
     for weights in (layer.weight_ih, layer.weight_hh, layer.bias, layer.weight_peephole):
         assert not weights.grad[1].any()  # the second row is the forget gate's
     expected = trajectory(net.vector(), x[0, :, 0].numpy(), "sigmoid", has_forget_gate=False).output
-    np.testing.assert_allclose(z[0].detach().numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(z[0, :, 0].detach().numpy(), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("learned", ["learned_cell_state", "learned_cell_output"])
 @pytest.mark.parametrize("model", [Model(), Model("lstm", 2)], ids=str)
 def test_one_of_the_states_can_be_learned_alone(learned: str, model: Model):
-    state = create(condition(model, initial_state=learned), 1, 0).initial_state
+    state = build_net(condition(model, initial_state=learned), 1, 0).initial_state
     assert isinstance(state, Learned)
     assert [p.requires_grad for p in state.state] == [learned == "learned_cell_output", learned == "learned_cell_state"]
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda c: str(c.model))
 def test_the_weights_that_a_table_counts_are_those_that_are_learned(kind: Condition):
-    net = create(kind, 1, 0)
+    net = build_net(kind, 1, 0)
     weights = " ".join(map(repr, net.vector().tolist()))
     assert weights_of(row(0, weights=weights, **kind.columns)) == sum(p.numel() for p in net.parameters())
 
@@ -187,13 +184,5 @@ def test_the_weights_that_a_table_counts_are_those_that_are_learned(kind: Condit
 )
 def test_a_module_that_cannot_serve_is_refused_with_the_reason(target: str, why: str):
     with pytest.raises(ConfigurationError, match=why) as caught:
-        create(condition(Model("custom", 0, target)), 1, 0)
+        build_net(condition(Model("custom", 0, target)), 1, 0)
     assert "\n" not in str(caught.value)
-
-
-def test_noise_has_its_deviation_and_is_that_of_the_engines_for_one_cell():
-    noise = initial_noise(0.3, np.array([[1, 2], [1, 3]]), np.array([10, 0]), 500, 2, 3)
-    assert noise.shape == (2, 2, 500, 3)
-    assert noise.std().item() == pytest.approx(0.3, rel=0.03)
-    later = initial_noise(0.3, np.array([[1, 2]]), np.array([12]), 1, 2, 3)
-    assert torch.equal(later[0, :, 0], noise[0, :, 2])  # a function of the stream's number alone

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from timing_tasks.models.timing_network import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES, TimingNetwork, initial_weights
+from tests.helpers.nets import papers_net
+from timing_tasks.models.weights import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES, initial_weights
 
 
 @pytest.mark.parametrize(("peepholes", "count"), [(True, 17), (False, 14)])
 def test_the_papers_net_has_its_weights(peepholes, count):
-    assert sum(p.numel() for p in TimingNetwork(peepholes).parameters()) == count
+    assert sum(p.numel() for p in papers_net(peepholes).parameters()) == count
 
 
 def test_initial_weights_are_the_papers():
@@ -36,8 +37,9 @@ def test_nets_with_and_without_peepholes_share_the_other_weights():
 
 @pytest.mark.parametrize("output_activation", ["sigmoid", "identity"])
 def test_a_vector_of_weights_ends_up_where_it_belongs(output_activation):
-    net = TimingNetwork(output_activation=output_activation)
+    net = papers_net(output_activation=output_activation)
     weights = np.linspace(-1, 1, len(WEIGHT_NAMES))
+    weights[[WEIGHT_NAMES.index(name) for name in INITIAL_STATE]] = 0.0
     net.load_vector(weights)
     w = dict(zip(WEIGHT_NAMES, weights, strict=True))
 
@@ -59,17 +61,19 @@ def test_a_vector_of_weights_ends_up_where_it_belongs(output_activation):
 
 def test_an_unknown_output_activation_is_refused():
     with pytest.raises(ValueError, match="sigmoid or identity"):
-        TimingNetwork(output_activation="relu")
+        papers_net(output_activation="relu")
 
 
 def test_only_a_zero_or_a_learned_initial_state_is_part_of_a_vector():
     weights = np.arange(1.0, 20.0)
-    for name, state in (
-        ("zero", (0.0, 0.0)),
-        ("learned", (weights[WEIGHT_NAMES.index("y_0")], weights[WEIGHT_NAMES.index("s_0")])),
-    ):
-        net = TimingNetwork(initial_state=name)
-        net.load_vector(weights)
-        assert tuple(float(part) for part in net.lstm.initial_state()) == state
+    net = papers_net(initial_state="learned")
+    net.load_vector(weights)
+    assert np.array_equal(net.vector(), weights)
+    y_0, s_0 = (float(part) for part in net.initial_state())
+    assert (y_0, s_0) == (weights[WEIGHT_NAMES.index("y_0")], weights[WEIGHT_NAMES.index("s_0")])
+    with pytest.raises(ValueError, match="does not have them"):
+        papers_net(initial_state="zero").load_vector(weights)
+    with pytest.raises(ValueError, match="18 weights: this net has 19"):
+        net.load_vector(weights[1:])
     with pytest.raises(ValueError, match="ConstantInput"):
-        TimingNetwork(initial_state="constant_input").load_vector(weights)
+        papers_net(initial_state="constant_input").load_vector(weights)
