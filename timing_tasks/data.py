@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -16,9 +16,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.philox import philox4x32
-from timing_tasks.tasks import TASKS, Purpose, Stream, Task, stream
+from timing_tasks.tasks import Purpose, Stream, Task, stream
 from timing_tasks.tasks.streams import offsets, stream_of
-from timing_tasks.tasks.task import USUAL_TOLERANCE
+from timing_tasks.tasks.task import task_class
 
 VALIDATION, TEST = 0, 1  # numbers of the test streams that a data module shows
 _SHORT = 2  # periods; random streams that are longer are too many to keep
@@ -63,7 +63,7 @@ class TimingDataset(IterableDataset[Batch]):
     what one process with one large batch would, in the same order.
 
     Args:
-        task: a `Task`, or the name of one (`nmsd`, `msd`, `gts`, `pfg`), of which the others arguments say more.
+        task: a `Task`, or the name of one (`nmsd`, `msd`, `gts`, `pfg`, ...), of which the other arguments say more.
         batch_size: N, streams in a batch; or `all`: every possible stream once in each batch, for tasks that have few.
         seed: of the streams.
         periods: at most, of a stream; by default as many as the paper's have (100; nmsd: 1).
@@ -144,7 +144,7 @@ class _TestStreams(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         task, everything = self.task, range(self.task.test_streams)
-        longest = (task.min_interval + max(task.offsets or (0,))) * task.test_periods
+        longest = max(len(one.inputs) for one in every_stream(task, 1)) * task.test_periods
         together = task.test_streams if longest * task.test_streams <= 2**22 else 1
         for first in everything[::together]:
             tests = everything[first : first + together]
@@ -163,14 +163,14 @@ class TimingDataModule(L.LightningDataModule):
     A resumed fit goes on with the stream after the last one that was trained on.
 
     Args:
-        task: a `Task`, or the name of one (`nmsd`, `msd`, `gts`, `pfg`), of which `task_arguments` say more.
+        task: a `Task`, or the name of one (`nmsd`, `msd`, `gts`, `pfg`, ...), of which `task_arguments` say more.
         batch_size: of a process and step; or `all`: every possible stream in each batch, for tasks that have few.
         seed: of the streams.
         periods: at most, of a training stream; by default as many as the paper's have (100; nmsd: 1).
         num_workers: of the training's `DataLoader`.
         batches_per_epoch: batches of a process in an epoch.
-        **task_arguments: `min_interval` (by default 10), `offsets` (by default [0, 1]), `tolerance`; for `pfg`
-            `waveform` (by default `cos`).
+        **task_arguments: those of the task's class; of the paper's `min_interval` (by default 10), `offsets` (by default
+            [0, 1]), `tolerance`; for `pfg` `waveform` (by default `cos`).
 
     Raises:
         ConfigurationError: an argument that cannot be.
@@ -204,8 +204,9 @@ class TimingDataModule(L.LightningDataModule):
         self.num_workers = num_workers
         plain = {"batch_size": batch_size, "seed": seed, "periods": periods, "num_workers": num_workers}
         described = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self.task).items()}
-        described["task"] = described.pop("name")
-        self.save_hyperparameters({**described, **plain, "batches_per_epoch": batches_per_epoch})
+        self.save_hyperparameters(
+            {**described, "task": self.task.name, **plain, "batches_per_epoch": batches_per_epoch}
+        )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Mini-batches of this process's training streams."""
@@ -244,11 +245,11 @@ class TimingDataModule(L.LightningDataModule):
 
 
 def as_task(task: Task | str, **arguments: Any) -> Task:
-    """A task by its name, with the paper's usual arguments where none are given.
+    """A task by its name.
 
     Args:
         task: a `Task`, or its name.
-        **arguments: those of `Task`: `min_interval`, `offsets`, `waveform`, `tolerance`.
+        **arguments: those of its class.
 
     Raises:
         ConfigurationError: no such task or argument, or arguments for a `Task`, which has its own.
@@ -258,18 +259,13 @@ def as_task(task: Task | str, **arguments: Any) -> Task:
             key, value = next(iter(arguments.items()))
             raise ConfigurationError(key, value, "nothing, for a Task has its own")
         return task
-    if task not in TASKS:
-        raise ConfigurationError("task", task, f"one of {', '.join(TASKS)}, or a Task")
-    usual: dict[str, Any] = {"min_interval": 10, "tolerance": USUAL_TOLERANCE[task]}
-    usual |= {"waveform": "cos"} if task == "pfg" else {"offsets": (0, 1)}
+    kind = task_class(task)
+    known = [one.name for one in fields(kind)]
     for key, value in arguments.items():
-        if key not in Task.__dataclass_fields__ or key == "name":
-            known = ", ".join(name for name in Task.__dataclass_fields__ if name != "name")
-            raise ConfigurationError(key, value, f"no such argument; a task has {known}")
-        usual[key] = tuple(value) if key == "offsets" and isinstance(value, (list, tuple)) else value
-    if not isinstance(usual.get("offsets", ()), tuple):
-        raise ConfigurationError("offsets", usual["offsets"], "a list of whole numbers, such as [0, 1]")
-    return Task(task, **usual)
+        if key not in known:
+            raise ConfigurationError(key, value, f"no such argument; {task} has {', '.join(known)}")
+    made: Task = kind(**arguments)
+    return made
 
 
 def _check_batch_size(batch_size: int | str, task: Task) -> None:
@@ -280,8 +276,8 @@ def _check_batch_size(batch_size: int | str, task: Task) -> None:
 
 
 def every_stream(task: Task, periods: int) -> list[Stream]:
-    """All streams that a task of one period, or with one offset, can have."""
-    return [stream_of(task, [offset] * periods) for offset in task.offsets or (0,)]
+    """All streams that a task of one period, or with one choice, can have."""
+    return [stream_of(task, [choice] * periods) for choice in task.choices.tolist()]
 
 
 class Draw(NamedTuple):

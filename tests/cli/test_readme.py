@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -102,56 +103,60 @@ def median(rows: list[Row]) -> str:
 
 
 def test_what_it_says_of_spikes_far_apart_is_in_the_rows():
-    def solved(rate: str, peepholes: str, interval: str) -> int:
+    def solved(rate: str, peepholes: bool, interval: int) -> int:
         rows = read_rows(ROOT / "results" / "rates_spikes" / f"rate_{rate}" / "runs.csv")
         asked = (peepholes, interval)
         return sum((row.peepholes, row.interval, row.status) == (*asked, "solved") for row in rows)
 
     assert "at our rate intervals of up to 40 steps, which those with peepholes do not" in TEXT
-    assert (solved("1e-4", "false", "40"), solved("1e-4", "true", "40")) == (10, 0)
+    assert (solved("1e-4", False, 40), solved("1e-4", True, 40)) == (10, 0)
     assert "of up to 50, and then those with peepholes do, too" in TEXT
-    assert all(solved("2e-5", peepholes, f) >= 9 for peepholes in ("true", "false") for f in ("30", "40", "50"))
+    assert all(solved("2e-5", peepholes, f) >= 9 for peepholes in (True, False) for f in (30, 40, 50))
 
 
 def test_its_answer_has_the_numbers_of_the_rows():
     rows = read_rows(ROOT / "results" / "initial_state" / "runs.csv")
     answer = " ".join(TEXT.partition("**Yes,")[2].partition("Three lines")[0].split())
 
-    def of(state: str, **wanted: str) -> list[Row]:
+    def of(state: str, **wanted: Any) -> list[Row]:
         values = wanted | {"initial_state": state}
         return [row for row in rows if all(getattr(row, name) == value for name, value in values.items())]
 
-    def solved(state: str, **wanted: str) -> int:
+    def solved(state: str, **wanted: Any) -> int:
         return summarise(of(state, **wanted)).solved
 
-    cos = {"waveform": "cos", "interval": "10", "peepholes": "true"}
-    tri = {"waveform": "tri", "interval": "25", "peepholes": "true"}
-    rect = {"waveform": "rect", "interval": "10", "peepholes": "true"}
+    cos = {"waveform": "cos", "interval": 10, "peepholes": True}
+    tri = {"waveform": "tri", "interval": 25, "peepholes": True}
+    rect = {"waveform": "rect", "interval": 10, "peepholes": True}
     assert f"F = 10, {median(of('learned', **cos))} instead of {median(of('zero', **cos))} thousand" in answer
     assert f"tri, F = 25, {median(of('learned', **tri))} instead of {median(of('zero', **tri))}" in answer
     assert f"a median of {median(of('learned', **rect))} instead of {median(of('zero', **rect))} thousand" in answer
     assert f"{paired_ratio(of('learned', **rect), of('zero', **rect)).ratio:.1f} times as many" in answer
-    smooth = [{"waveform": w, "interval": f, "tolerance": "0.3"} for w in ("cos", "tri") for f in ("10", "25")]
-    close = {"waveform": "cos", "tolerance": "0.15"}
+    smooth = [{"waveform": w, "interval": f, "tolerance": 0.3} for w in ("cos", "tri") for f in (10, 25)]
+    close = {"waveform": "cos", "tolerance": 0.15}
     for wanted in smooth:
-        assert (solved("learned", peepholes="false", **wanted), solved("zero", peepholes="false", **wanted)) == (50, 0)
-        ratio = paired_ratio(of("learned", peepholes="true", **wanted), of("zero", peepholes="true", **wanted)).ratio
+        assert (solved("learned", peepholes=False, **wanted), solved("zero", peepholes=False, **wanted)) == (50, 0)
+        ratio = paired_ratio(of("learned", peepholes=True, **wanted), of("zero", peepholes=True, **wanted)).ratio
         assert 4.5 < 1 / ratio < 7.5
-    assert solved("zero", task="pfg", peepholes="false") == 0
+    assert solved("zero", task="pfg", peepholes=False) == 0
     assert (solved("learned", **close), solved("zero", **close)) == (100, 0)
-    spikes = {"task": "gts", "interval": "40", "peepholes": "true"}
+    spikes = {"task": "gts", "interval": 40, "peepholes": True}
     assert f"{solved('learned', **spikes)} of 50 nets solve it instead of none" in answer
     assert solved("zero", **spikes) == 0
-    three = {"task": "msd", "offsets": "0 1 2", "peepholes": "false"}
+    three = {"task": "msd", "offsets": (0, 1, 2), "peepholes": False}
     assert f"({solved('learned', **three)} of 50 instead of {solved('zero', **three)})" in answer
-    for task, offsets, least, most in (("nmsd", "0 1", 0.97, 0.99), ("gts", "0", 0.88, 1.0), ("gts", "0 1", 0.88, 1.0)):
-        for interval in ("10", "20", "30", "40"):
-            for peepholes in ("true", "false"):
+    for task, offsets, least, most in (
+        ("nmsd", (0, 1), 0.97, 0.99),
+        ("gts", (0,), 0.88, 1.0),
+        ("gts", (0, 1), 0.88, 1.0),
+    ):
+        for interval in (10, 20, 30, 40):
+            for peepholes in (True, False):
                 wanted = {"task": task, "offsets": offsets, "interval": interval, "peepholes": peepholes}
                 pairs = paired_ratio(of("learned", **wanted), of("zero", **wanted)) if of("zero", **wanted) else None
                 if pairs and pairs.pairs > 1:
                     assert least - 0.005 <= pairs.ratio <= most, wanted
-    three = {"task": "gts", "offsets": "0 1 2", "peepholes": "false"}
+    three = {"task": "gts", "offsets": (0, 1, 2), "peepholes": False}
     assert paired_ratio(of("learned", **three), of("zero", **three)).ratio == pytest.approx(0.5, abs=0.05)
     groups = restarted(rows)
     assert {outcome(group, "zero").steps_back for group in groups[:2]} == {7}
@@ -172,8 +177,8 @@ def test_what_back_propagation_gives_has_the_numbers_of_the_rows():
 
     def of(
         task: str,
-        interval: str,
-        asked: str,
+        interval: int,
+        asked: tuple[int, ...] | str,
         recipe: str = "bptt",
         state: str = "learned",
         model: str = "peephole_lstm 1",
@@ -182,7 +187,7 @@ def test_what_back_propagation_gives_has_the_numbers_of_the_rows():
         mine = [row for row in rows if (row.task, row.interval, row.recipe, row.initial_state, row.model) == wanted]
         return summarise([row for row in mine if asked in (row.offsets, row.waveform)])
 
-    forty, fifty = of("nmsd", "40", "0 1"), of("nmsd", "50", "0 1")
+    forty, fifty = of("nmsd", 40, (0, 1)), of("nmsd", 50, (0, 1))
     assert (
         f"F = 40 is solved by {forty.solved} of 10 nets with peepholes after a median of {cells.thousands(forty.median)}"
         in said
@@ -193,13 +198,13 @@ def test_what_back_propagation_gives_has_the_numbers_of_the_rows():
         in said
     )
     assert f"F = 30 is solved by {of('gts', '30', '0').solved} of 10, and no net learns F = 40 or 50" in said
-    ratios = [of("gts", f, "0", "online").median / of("gts", f, "0").median for f in ("10", "20")]
+    ratios = [of("gts", f, (0,), "online").median / of("gts", f, (0,)).median for f in (10, 20)]
     assert f"take {ratios[0]:.0f} and {ratios[1]:.0f} times fewer" in said
-    assert not any(of("gts", f, "0", state=state).solved for f in ("40", "50") for state in ("zero", "learned"))
-    more = [(of("gts", "10", asked, "online").solved, of("gts", "10", asked).solved) for asked in ("0 1", "0 1 2")]
+    assert not any(of("gts", f, (0,), state=state).solved for f in (40, 50) for state in ("zero", "learned"))
+    more = [(of("gts", 10, asked, "online").solved, of("gts", 10, asked).solved) for asked in ((0, 1), (0, 1, 2))]
     assert f"the paper's rule is better: 10 of 10 nets instead of {more[0][1]} and {more[1][1]}" in said
     assert more[0][0] == more[1][0] == 10
-    smooth = [(f, wave) for f in ("10", "25") for wave in ("cos", "tri")]
+    smooth = [(f, wave) for f in (10, 25) for wave in ("cos", "tri")]
     assert all(of("pfg", f, wave).solved == 10 for f, wave in smooth)
     assert {of("pfg", f, wave, state="zero").solved for f, wave in smooth} <= {7, 8, 9, 10}
 
@@ -214,4 +219,4 @@ def test_what_back_propagation_gives_has_the_numbers_of_the_rows():
         f"in all {counts[0]} and {counts[1]} of 200 nets with a learned state, instead of {counts[2]} with peepholes"
         in said
     )
-    assert not any(of("pfg", f, "rect", state=state).solved for f in ("10", "25") for state in ("zero", "learned"))
+    assert not any(of("pfg", f, "rect", state=state).solved for f in (10, 25) for state in ("zero", "learned"))

@@ -58,7 +58,7 @@ def test_two_and_three_processes_give_the_rows_of_one_in_one_file_and_one_tensor
         assert len(list((folder / "tensorboard").glob("events*"))) == 1
         board = EventAccumulator(str(folder / "tensorboard")).Reload()
         last = board.Scalars(f"solved fraction/{CONDITIONS[1]}")[-1]
-        assert last.step == max(int(row.training_streams) for row in rows if row.task == "gts")
+        assert last.step == max(row.training_streams for row in rows if row.task == "gts")
         assert last.value == pytest.approx(sum(row.status == "solved" for row in rows[3:]) / 3)
     assert files[0] == files[1] == files[2]
 

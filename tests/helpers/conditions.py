@@ -52,6 +52,33 @@ READINGS = (
     make_condition(Task("nmsd", 3, (0, 2), first_spike_later=1), readings={"momentum_carried_over": False}),
     make_condition(Task("msd", 3, (0, 1), first_spike_later=1), 1e-3, readings={"training_between_tests": True}),
     make_condition(Task("pfg", 6, (), "cos", 0.3, first_phase=1), output_activation="identity"),
+    make_condition(Task("pfg", 7, (), "tri", 0.3, first_phase=6), output_activation="identity"),
+    make_condition(Task("gts", 3, (0, 1)), readings={"cell_output_activation": "centred_logistic"}, peepholes=False),
+    make_condition(
+        Task("msd", 4, (0, 1)),
+        1e-3,
+        readings={"cell_output_activation": "centred_logistic", "update_without_target": False},
+    ),
+    make_condition(
+        Task("pfg", 6, (), "cos", 0.3),
+        readings={"cell_output_activation": "centred_logistic"},
+        output_activation="identity",
+    ),
+    make_condition(Task("gts", 4, (0, 1)), readings={"gradient": "full"}),
+    make_condition(Task("gts", 3, (0,)), readings={"gradient": "full"}, peepholes=False),
+    make_condition(
+        Task("msd", 3, (0, 1, 2)), 1e-3, readings={"gradient": "full", "update_when_wrong": False, "update": "stream"}
+    ),
+    make_condition(Task("msd", 4, (0, 1)), 1e-3, readings={"gradient": "full", "update_without_target": False}),
+    make_condition(
+        Task("pfg", 5, (), "cos", 0.3),
+        readings={"gradient": "full", "cell_output_activation": "centred_logistic"},
+        output_activation="identity",
+    ),
+    make_condition(Task("gts", 3, (0, 1)), readings={"state_carried_over": True}),
+    make_condition(
+        Task("nmsd", 3, (0, 2)), readings={"state_carried_over": True, "gradient": "full"}, output_activation="identity"
+    ),
 )
 
 # Every initial state that the engines know.
@@ -65,6 +92,17 @@ LEARNED = (
     make_condition(Task("gts", 4, (0,)), forget_gate=False, initial_state="learned"),
     make_condition(Task("pfg", 6, (), "cos", 0.3), output_activation="identity", initial_state="noisy 0.1"),
     make_condition(Task("pfg", 5, (), "tri", 0.3), output_activation="identity"),
+    make_condition(
+        Task("gts", 5, (0, 1)), readings={"cell_output_activation": "centred_logistic"}, initial_state="learned"
+    ),
+    make_condition(Task("gts", 4, (0, 1)), readings={"gradient": "full"}, initial_state="learned"),
+    make_condition(
+        Task("pfg", 6, (), "cos", 0.3),
+        readings={"cell_output_activation": "centred_logistic", "gradient": "full"},
+        output_activation="identity",
+        initial_state="noisy 0.1",
+    ),
+    make_condition(Task("msd", 3, (0, 1)), 1e-3, readings={"gradient": "full"}, initial_state="learned_cell_state"),
 )
 
 # Solved or given up within a second.

@@ -10,10 +10,10 @@ import torch
 from tests.helpers.conditions import CONDITIONS, READINGS, make_condition
 from tests.helpers.engines import GRADIENT_CONDITIONS, assert_same, busy_weights, needs_native, population
 from tests.helpers.nets import gradient_vector, papers_net, stream_tensors
-from timing_tasks.conditions.condition import Condition
+from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, Condition
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.online.engine import Engine, create
-from timing_tasks.learning.online.population import TRACES, Population, State, Verdict
+from timing_tasks.learning.online.population import CONDITION_RECORD, TRACES, Population, State, Verdict
 from timing_tasks.models.timing_net import TimingNet
 from timing_tasks.models.weights import WEIGHT_NAMES
 from timing_tasks.tasks import Purpose, Task, root_mean_square_error, stream, stream_size
@@ -178,11 +178,13 @@ def test_both_engines_give_the_same_verdicts():
 
 
 @needs_native
+@pytest.mark.parametrize("cell_output_activation", CELL_OUTPUT_ACTIVATIONS)
 @pytest.mark.parametrize(("name", "learning_rate"), [("msd", 1e-4), ("nmsd", 2e-2), ("gts", 1e-3)])
-def test_the_benchmarks_scalar_loop_does_the_same_work(name: str, learning_rate: float):
+def test_the_benchmarks_scalar_loop_does_the_same_work(name: str, learning_rate: float, cell_output_activation: str):
     from timing_tasks.learning.online.native import run_scalar
 
-    condition = make_condition(Task(name, 4, (0, 1)), learning_rate, streams=60)
+    readings = {"cell_output_activation": cell_output_activation}
+    condition = make_condition(Task(name, 4, (0, 1)), learning_rate, streams=60, readings=readings)
     people = population([condition], replicas=5)
     scalar, engine = State.initial(people), State.initial(people)
     run_scalar(people, scalar, 10**9)
@@ -249,3 +251,29 @@ def test_engines_that_are_not_there_are_refused(name, threads, key):
     with pytest.raises(ConfigurationError) as raised:
         create(name, threads)
     assert raised.value.key == key
+
+
+@needs_native
+def test_readings_that_the_scalar_loop_does_not_know_are_refused():
+    from timing_tasks.learning.online.native import run_scalar
+
+    for readings in ({"gradient": "full"}, {"state_carried_over": True}, {"update": "stream"}):
+        people = population([make_condition(Task("gts", 4, (0, 1)), readings=readings)])
+        with pytest.raises(ValueError, match="yardstick"):
+            run_scalar(people, State.initial(people), 100)
+
+
+@needs_native
+def test_a_native_engine_with_another_record_of_a_condition_is_refused():
+    from timing_tasks.learning.online import native
+
+    fields = [(name, str(dtype), offset) for name, (dtype, offset, *_) in CONDITION_RECORD.fields.items()]
+    native.check_record(fields, CONDITION_RECORD.itemsize)
+    swapped = [(fields[1][0], *fields[0][1:]), (fields[0][0], *fields[1][1:]), *fields[2:]]
+    retyped = [(fields[0][0], "float64", fields[0][2]), *fields[1:]]
+    moved = [*fields[:-1], (*fields[-1][:2], fields[-1][2] + 8)]
+    for wrong in (swapped, retyped, moved, fields[:-1]):
+        with pytest.raises(ImportError, match="another version"):
+            native.check_record(wrong, CONDITION_RECORD.itemsize)
+    with pytest.raises(ImportError, match="another version"):
+        native.check_record(fields, CONDITION_RECORD.itemsize + 8)

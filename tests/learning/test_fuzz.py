@@ -14,7 +14,7 @@ from tests.helpers.scripts import ROOT
 from timing_tasks.cli.compose import Call
 from timing_tasks.cli.config import experiment as checked
 from timing_tasks.cli.start import told
-from timing_tasks.conditions.condition import Condition
+from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, GRADIENTS, Condition
 from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES
 from timing_tasks.learning.online.engine import create
 from timing_tasks.learning.online.population import Population, State, Verdict
@@ -29,7 +29,8 @@ def tasks(draw: st.DrawFn) -> Task:
     name = draw(st.sampled_from(["nmsd", "msd", "gts", "pfg"]))
     if name == "pfg":
         waveform = draw(st.sampled_from(["cos", "tri", "rect"]))
-        return Task(name, draw(st.integers(2, 9)), (), waveform, 0.3, first_phase=draw(st.integers(0, 1)))
+        period = draw(st.integers(2, 9))
+        return Task(name, period, (), waveform, 0.3, first_phase=draw(st.integers(0, period - 1)))
     offsets = tuple(sorted(draw(st.sets(st.integers(0, 5), min_size=1, max_size=4))))
     shown = draw(st.sampled_from(["throughout", "first_step"])) if name == "gts" else "throughout"
     return Task(name, draw(st.integers(1, 9)), offsets, first_spike_later=draw(st.integers(0, 1)), gts_input=shown)
@@ -39,7 +40,12 @@ def tasks(draw: st.DrawFn) -> Task:
 def conditions(draw: st.DrawFn) -> Condition:
     readings: dict[str, object] = {name: draw(st.booleans()) for name in BOOLEANS}
     readings |= {"update": draw(st.sampled_from(["step", "stream"])), "error_factor": draw(st.sampled_from([0.5, 1.0]))}
+    readings |= {
+        "cell_output_activation": draw(st.sampled_from(CELL_OUTPUT_ACTIVATIONS)),
+        "gradient": draw(st.sampled_from(GRADIENTS)),
+    }
     initial_state = draw(st.sampled_from(INITIAL_STATE_NAMES))
+    readings["state_carried_over"] = initial_state == "zero" and draw(st.booleans())
     return make_condition(
         draw(tasks()),
         learning_rate=10.0 ** draw(st.integers(-5, 300)) if draw(st.booleans()) else 10.0 ** draw(st.integers(-5, 3)),

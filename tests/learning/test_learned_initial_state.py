@@ -74,6 +74,10 @@ def test_both_engines_agree_after_thousands_of_net_steps():
         [True, True],
         [True, True],
         [False, False],
+        [True, True],
+        [True, True],
+        [True, True],
+        [True, False],
     ]
 
 

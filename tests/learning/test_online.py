@@ -83,7 +83,7 @@ def test_an_experiment_leaves_rows_a_checkpoint_and_curves(tmp_path: Path):
         for name in ("solved fraction", "median training stream size", "median test stream size"):
             assert f"{name}/{condition}" in tags
     last = board.Scalars(f"solved fraction/{CONDITIONS[0]}")[-1]
-    assert last.step == max(int(row.training_streams) for row in rows if row.task == "nmsd")
+    assert last.step == max(row.training_streams for row in rows if row.task == "nmsd")
     [layout] = board.Tensors("custom_scalars__config__")
     text = layout.tensor_proto.string_val[0].decode(errors="replace")
     assert all(re.escape(f"solved fraction/{condition}") in text for condition in CONDITIONS)

@@ -1,6 +1,7 @@
 """The readings of a protocol: each engine against the learning rule written once more, net by net, with autograd."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,27 +9,13 @@ import torch
 
 from tests.helpers.conditions import CONDITIONS, READINGS, make_condition
 from tests.helpers.engines import assert_same, busy_weights, needs_native, population
+from tests.helpers.reference import cell_step
 from timing_tasks.conditions.condition import Condition
+from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.online.engine import Engine, create
 from timing_tasks.learning.online.population import State, Verdict
 from timing_tasks.models.weights import WEIGHT_NAMES
 from timing_tasks.tasks import Purpose, Task, is_correct, stream
-
-
-def forward(condition: Condition, w: dict[str, torch.Tensor], s: torch.Tensor, y: torch.Tensor, x: float):
-    """One step of PAPER.md 1, of whose gradients only those of PAPER.md 2 are left: s, y of the step before are cut off."""
-    seen = s.detach() if condition.peepholes else torch.zeros(())
-    y = y.detach()
-    i = torch.sigmoid(w["w_ix"] * x + w["w_ih"] * y + w["b_i"] + w["p_i"] * seen)
-    f = torch.sigmoid(w["w_fx"] * x + w["w_fh"] * y + w["b_f"] + w["p_f"] * seen)
-    g = w["w_cx"] * x + w["w_ch"] * y + w["b_c"]
-    s = f * s + i * g
-    o = torch.sigmoid(
-        w["w_ox"] * x + w["w_oh"] * y + w["b_o"] + w["p_o"] * (s.detach() if condition.peepholes else 0.0)
-    )
-    y = o * s
-    z = w["w_kh"] * y + w["b_k"]
-    return s, y, torch.sigmoid(z) if condition.output_activation == "sigmoid" else z
 
 
 def train(
@@ -47,14 +34,16 @@ def train(
         summed = np.zeros(len(weights))
         shown = stream(condition.task, seed, replica, number)
         leaves: list[torch.Tensor] = []
-        s = y = torch.zeros((), dtype=torch.float64)
+        if number == 0 or not protocol.state_carried_over:
+            s = y = torch.zeros((), dtype=torch.float64)
+        s, y = s.detach(), y.detach()
         steps = 0
         for x, d, has_target in zip(
             shown.inputs.tolist(), shown.targets.tolist(), shown.has_target.tolist(), strict=True
         ):
             leaf = torch.tensor(weights, requires_grad=True)
             leaves.append(leaf)
-            s, y, z = forward(condition, dict(zip(WEIGHT_NAMES, leaf.unbind(), strict=True)), s, y, x)
+            s, y, z = cell_step(condition, dict(zip(WEIGHT_NAMES, leaf.unbind(), strict=True)), s, y, x)
             steps += 1
             right, gradient = True, np.zeros(len(weights))
             if has_target:
@@ -153,16 +142,67 @@ def test_training_between_tests_is_what_it_says():
     assert sizes == {False: 1, True: 10}
 
 
-def test_the_first_period_may_be_a_step_longer_and_a_function_begin_at_another_phase():
+def test_the_first_period_may_be_a_step_longer():
     for task in (Task("gts", 3, (0, 1)), Task("msd", 3, (0, 1)), Task("nmsd", 3, (0, 1))):
         later = Task(task.name, 3, (0, 1), first_spike_later=1)
         usual, shifted = (stream(t, 1, 2, 3, Purpose.TRAINING) for t in (task, later))
         assert len(shifted.targets) == len(usual.targets) + 1
         np.testing.assert_array_equal(shifted.targets[1:], usual.targets)
         assert not shifted.has_target[0] or task.has_dense_targets
-    cos, phase = (stream(Task("pfg", 7, (), "cos", 0.3, first_phase=p), 1, 2, 3).targets for p in (0, 1))
-    np.testing.assert_array_equal(cos[1:], phase[:-1])
-    assert phase[0] == pytest.approx(0.5 * (1 - math.cos(2 * math.pi / 7)))
+
+
+@pytest.mark.parametrize("waveform", ["cos", "tri", "rect"])
+@pytest.mark.parametrize("phase", range(7))
+def test_a_function_may_begin_at_any_step_of_its_period(waveform: str, phase: int):
+    usual, later = (stream(Task("pfg", 7, (), waveform, 0.3, first_phase=p), 1, 2, 3).targets for p in (0, phase))
+    np.testing.assert_array_equal(later, np.roll(usual, -phase))
+    if waveform == "cos":
+        assert later[0] == pytest.approx(0.5 * (1 - math.cos(2 * math.pi * phase / 7)))
+
+
+@pytest.mark.parametrize("phase", [-1, 7, 1.0, True])
+def test_a_phase_outside_the_period_is_refused(phase: object):
+    with pytest.raises(ConfigurationError) as raised:
+        Task("pfg", 7, (), "cos", 0.3, first_phase=phase)
+    assert "from 0 to 6" in str(raised.value)
+
+
+@pytest.mark.parametrize("bias", [-1.0, -2.0])
+def test_the_input_gates_bias_and_the_range_of_the_weights_are_those_of_the_protocol(bias: float):
+    usual, condition = make_condition(Task("gts", 3, (0, 1))), make_condition(Task("gts", 3, (0, 1)))
+    protocol = replace(condition.protocol, input_gate_bias=bias, initial_weight_range=0.2)
+    people = population([usual, replace(condition, protocol=protocol)])
+    weights = State.initial(people).weights
+    biases = [WEIGHT_NAMES.index(name) for name in ("b_i", "b_f", "b_o")]
+    assert weights[3:, biases].tolist() == [[bias, 2.0, -2.0]] * 3
+    others = np.delete(np.arange(19), [*biases, *(WEIGHT_NAMES.index(name) for name in ("s_0", "y_0"))])
+    assert torch.equal(weights[3:, others], 2 * weights[:3, others])
+    assert weights[:, others].abs().max() > 0.1
+
+
+def test_a_state_that_is_carried_over_and_learned_is_refused():
+    with pytest.raises(ConfigurationError) as raised:
+        make_condition(Task("gts", 3, (0, 1)), readings={"state_carried_over": True}, initial_state="learned")
+    assert raised.value.key == "protocol.state_carried_over"
+
+
+def test_test_streams_begin_with_the_initial_state_and_training_streams_where_the_last_has_ended(engine: Engine):
+    # Zero weights into the gates, b_f and b_c: s grows by sigma(b_i) b_c at every step, and is reset where a stream begins anew.
+    condition = make_condition(
+        Task("gts", 2, (0,), tolerance=1e6), 1e-300, 0.0, readings={"state_carried_over": True}, net_steps=10**9
+    )
+    condition = replace(condition, budget=replace(condition.budget, training_streams=3))
+    people = population([condition], replicas=1)
+    people.records["training_periods"], people.records["test_periods"], people.records["test_streams"] = 2, 1, 10
+    people.records["training_between_tests"] = True
+    state, seen = State.initial(people), []
+    state.weights[:] = 0.0
+    for name, value in (("b_f", 700.0), ("b_i", 700.0), ("b_c", 1.0)):
+        state.weights[:, WEIGHT_NAMES.index(name)] = value
+    for _ in range(18):
+        engine.run(people, state, 1)
+        seen.append(float(state.cell_state[0]))
+    assert seen == [1, 2, 3, 4, 1, 2, 5, 6, 7, 8, 1, 2, 9, 10, 11, 12, 1, 2]
 
 
 def test_the_input_of_gts_may_be_there_in_the_first_step_of_a_period_alone():

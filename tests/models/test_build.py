@@ -165,7 +165,7 @@ def test_one_of_the_states_can_be_learned_alone(learned: str, model: Model):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda c: str(c.model))
 def test_the_weights_that_a_table_counts_are_those_that_are_learned(kind: Condition):
     net = build_net(kind, 1, 0)
-    weights = " ".join(map(repr, net.vector().tolist()))
+    weights = tuple(net.vector().tolist())
     assert weights_of(row(0, weights=weights, **kind.columns)) == sum(p.numel() for p in net.parameters())
 
 

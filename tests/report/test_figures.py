@@ -45,8 +45,8 @@ def test_every_figure_has_its_name_and_its_rows():
 def test_the_horizon_is_drawn_from_rows_that_need_not_be_solved():
     kinds = {
         "task": "nmsd",
-        "peepholes": "true",
-        "forget_gate": "true",
+        "peepholes": True,
+        "forget_gate": True,
         "model": "peephole_lstm 1",
         "output_activation": "sigmoid",
     }
@@ -54,7 +54,7 @@ def test_the_horizon_is_drawn_from_rows_that_need_not_be_solved():
         row(k, interval=interval, recipe=recipe, status=status, training_streams=streams, **kinds)
         for recipe in ("online", "bptt")
         for k, (interval, status, streams) in enumerate(
-            [("10", "solved", "900"), ("100", "solved", "5000"), ("1000", "unsolved", "9000")]
+            [(10, "solved", 900), (100, "solved", 5000), (1000, "unsolved", 9000)]
         )
     ]
     figure = DRAWINGS["horizon"].draw(rows, [])
@@ -86,11 +86,11 @@ def test_what_is_drawn_of_a_net_is_what_it_does():
         (
             r
             for r in rows_of("spikes")
-            if (r.interval, r.offsets, r.peepholes, r.forget_gate, r.status) == ("10", "0", "true", "true", "solved")
+            if (r.interval, r.offsets, r.peepholes, r.forget_gate, r.status) == (10, (0,), True, True, "solved")
         ),
-        key=lambda r: int(r.replica),
+        key=lambda r: r.replica,
     )
-    asked = stream(row.asked, 1, int(row.replica), int(row.training_streams), Purpose.TEST, 0, 10)
+    asked = stream(row.asked, 1, row.replica, row.training_streams, Purpose.TEST, 0, 10)
     units = trajectory(row.net_weights, asked.inputs)
     outputs, cell, gates = (figure.axes[3 * k] for k in range(3))
     np.testing.assert_array_equal(lines(outputs)["output z"], units.output[50:])
@@ -101,10 +101,10 @@ def test_what_is_drawn_of_a_net_is_what_it_does():
 
 def test_the_points_of_figure_4_are_the_means():
     figure = draw("streams_against_interval")
-    for peepholes, line in (("false", 0), ("true", 1)):
+    for peepholes, line in ((False, 0), (True, 1)):
         drawn = [c for c in figure.axes[0].containers if "here" in c.get_label()][line].lines[0]
         for x, y in zip(drawn.get_xdata(), drawn.get_ydata(), strict=True):
-            f = str(round(x))
+            f = round(x)
             mine = [r for r in rows_of("delays") if (r.task, r.interval, r.peepholes) == ("nmsd", f, peepholes)]
             assert y == summarise(mine).mean
 
@@ -113,7 +113,7 @@ def test_the_ratios_are_those_of_the_pairs():
     rows = [
         r
         for r in rows_of("ratios")
-        if (r.task, r.interval, r.waveform, r.peepholes, r.tolerance) == ("pfg", "10", "cos", "true", "0.3")
+        if (r.task, r.interval, r.waveform, r.peepholes, r.tolerance) == ("pfg", 10, "cos", True, 0.3)
     ]
     groups = [[r for r in rows if r.initial_state == name] for name in ("learned", "zero")]
     axes = draw("ratios").axes[0]

@@ -51,7 +51,7 @@ def test_on_the_curve_but_at_another_phase_the_output_is_right_at_another_time(g
 def test_the_anchor_lies_on_the_curve(groups: list[list[Row]]):
     for row in groups[0]:
         curve, anchor = orbit(row)
-        period = int(row.interval)
+        period = row.interval
         assert curve.shape == (20 * period, 2)
         # The state before the last period is the one before that a period earlier, up to what is left of the transient.
         np.testing.assert_allclose(curve[-2 * period - 1], anchor, atol=1e-3)
@@ -59,10 +59,10 @@ def test_the_anchor_lies_on_the_curve(groups: list[list[Row]]):
         assert distance(replace(row, weights=_with_state(row, anchor))) < distance(row)
 
 
-def _with_state(row: Row, state: tuple[float, float]) -> str:
+def _with_state(row: Row, state: tuple[float, float]) -> tuple[float, ...]:
     weights = row.net_weights
     weights[[S_0, Y_0]] = state
-    return " ".join(map(repr, weights.tolist()))
+    return tuple(weights.tolist())
 
 
 def test_noise_has_the_size_that_its_name_says(groups: list[list[Row]]):
@@ -75,8 +75,7 @@ def test_noise_has_the_size_that_its_name_says(groups: list[list[Row]]):
 
 
 def test_a_net_of_constant_output_is_back_never(groups: list[list[Row]]):
-    weights = np.zeros(len(WEIGHT_NAMES))
-    dead = replace(groups[0][0], weights=" ".join(map(repr, weights.tolist())))
+    dead = replace(groups[0][0], weights=(0.0,) * len(WEIGHT_NAMES))
     # An output of 0 is within 0.3 of the lowest steps of a cosine alone.
     result = outcome([dead], "zero")
     assert result.steps_back == math.inf
@@ -109,8 +108,8 @@ def test_noise_and_streams_are_drawn_independently(groups: list[list[Row]]):
     # The sign of the noise says nothing about the first interval of the stream that the net is tested on.
     agree = []
     for replica in range(200):
-        row = replace(groups[3][0], replica=str(replica))
+        row = replace(groups[3][0], replica=replica)
         moved = np.array(STARTS["learned, noise 1"](row))[:, 0] > own_state(row)[0]
-        interval = stream(row.asked, int(row.seed), replica, 0, Purpose.TEST, 0, 1).inputs[0] > 0
+        interval = stream(row.asked, row.seed, replica, 0, Purpose.TEST, 0, 1).inputs[0] > 0
         agree += (moved == interval).tolist()
     assert 0.4 < np.mean(agree) < 0.6

@@ -6,21 +6,21 @@ from scipy import integrate, stats
 
 from tests.helpers.rows import row, rows
 from timing_tasks.results.statistics import (
+    holm,
     kaplan_meier_median,
     log_rank,
     paired_ratio,
     restricted_mean,
+    shares_told_apart,
     summarise,
     wilson_interval,
 )
 
 
 @pytest.mark.parametrize(("solved", "nets"), [(0, 10), (3, 10), (10, 10), (57, 100)])
-def test_wilson_interval_is_its_formula(solved: int, nets: int):
-    z, p = stats.norm.ppf(0.975), solved / nets
-    middle = (p + z**2 / (2 * nets)) / (1 + z**2 / nets)
-    half = z / (1 + z**2 / nets) * math.sqrt(p * (1 - p) / nets + z**2 / (4 * nets**2))
-    assert wilson_interval(solved, nets) == pytest.approx((max(0, middle - half), min(1, middle + half)), abs=1e-12)
+def test_wilson_interval_is_scipys(solved: int, nets: int):
+    theirs = stats.binomtest(solved, nets).proportion_ci(method="wilson")
+    assert wilson_interval(solved, nets) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
 def test_kaplan_meier_median_by_hand():
@@ -91,8 +91,14 @@ def test_log_rank_is_scipys():
     generator = np.random.default_rng(2)
     for _ in range(20):
         one, other = generator.integers(1, 30, 12), generator.integers(5, 40, 9)  # with ties
+        one[8:] += 9
+        other[7:] += 9
         result = log_rank(rows(one[:8].tolist(), one[8:].tolist()), rows(other[:7].tolist(), other[7:].tolist()))
-        censored = [stats.CensoredData(uncensored=t[:n], right=t[n:]) for t, n in ((one, 8), (other, 7))]
+        limit = min(*one[8:], *other[7:])
+        censored = [
+            stats.CensoredData.right_censored(np.minimum(t, limit), (np.arange(len(t)) >= n) | (t > limit))
+            for t, n in ((one, 8), (other, 7))
+        ]
         expected = stats.logrank(*censored)
         assert result.p_value == pytest.approx(expected.pvalue, rel=1e-9)
         assert (result.ratio > 1) == (expected.statistic > 0) or result.p_value > 0.99
@@ -130,9 +136,47 @@ def test_the_paired_ratio_by_hand():
 
 
 def test_pairs_have_seed_and_replica_in_common():
-    one = [row(3, training_streams="8", seed="1"), row(4, training_streams="8", seed="1")]
-    other = [row(4, training_streams="2", seed="1"), row(3, training_streams="2", seed="2")]
+    one = [row(3, training_streams=8, seed=1), row(4, training_streams=8, seed=1)]
+    other = [row(4, training_streams=2, seed=1), row(3, training_streams=2, seed=2)]
     assert paired_ratio(one, other).pairs == 1
     assert paired_ratio(one, other).ratio == pytest.approx(4)
     assert math.isnan(paired_ratio(one, other).interval[0])
     assert math.isnan(paired_ratio(one, []).ratio)
+
+
+def test_holm_by_hand():
+    # In order: .01 * 4, .02 * 3 = .06, .03 * 2 = .06, .04 * 1, not below the one before.
+    assert holm([0.03, 0.01, math.nan, 0.04, 0.02]) == pytest.approx([0.06, 0.04, math.nan, 0.06, 0.06], nan_ok=True)
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize(("nets", "solved"), [(10, 10), (10, 3), (50, 8), (10, 0), (100, 5)])
+def test_a_share_that_would_have_been_seen_is_seen_in_four_of_five_experiments(nets: int, solved: int):
+    def seen(share: float, side: int) -> float:
+        significant = [
+            k
+            for k in range(nets + 1)
+            if stats.fisher_exact([[k, nets - k], [solved, 10 - solved]]).pvalue < 0.05
+            and side * (k / nets - solved / 10) > 0
+        ]
+        return float(stats.binom.pmf(significant, nets, share).sum())
+
+    for share, side in zip(shares_told_apart(nets, solved, 10), (-1, 1), strict=True):
+        if math.isnan(share):
+            assert seen(0.0 if side < 0 else 1.0, side) == 0
+        else:
+            assert seen(share, side) == pytest.approx(0.8)
+    assert math.isnan(shares_told_apart(10, 0, 10)[0])
+    assert math.isnan(shares_told_apart(10, 10, 10)[1])
+
+
+def test_censoring_that_depends_on_progress_does_not_count():
+    # The net that was given up first had fewer streams than the others needed: nothing is known of more than 10.
+    one = summarise(rows([20, 30, 40], [10]))
+    assert (one.solved, one.median, one.censored_at) == (3, math.inf, 10)
+    assert summarise(rows([20, 30, 40], [35])).median == 30
+    assert log_rank(rows([20, 30], [10]), rows([40, 50])).p_value is not None
+    assert math.isnan(log_rank(rows([20, 30], [10]), rows([40, 50])).p_value)
+    pair = paired_ratio(rows([20, 30]), rows([], [10, 40]))
+    assert (pair.earlier, pair.later) == (0, 0)

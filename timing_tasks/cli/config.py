@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from timing_tasks.cli.schema import FIGURES, TABLES
-from timing_tasks.conditions.condition import Budget, Condition, Protocol, describe
+from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, Budget, Condition, Protocol
 from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES, NamedInitialState
 from timing_tasks.conditions.model import MODELS, PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE, RECIPES, Recipe
@@ -23,7 +23,9 @@ from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.experiment.experiment import Experiment, identity
 from timing_tasks.experiment.started import check_started
 from timing_tasks.learning.online.engine import available
-from timing_tasks.tasks.task import TASKS, USUAL_TOLERANCE, Task
+from timing_tasks.results.description import describe
+from timing_tasks.tasks.paper import TASKS, USUAL_TOLERANCE
+from timing_tasks.tasks.task import Task, task_class
 
 _NET = ("peepholes", "forget_gate", "output_activation", "initial_state", "recipe", "model")
 _TASK_KEYS = {"pfg": ("period", "waveform"), **dict.fromkeys(("nmsd", "msd", "gts"), ("min_interval", "offsets"))}
@@ -133,10 +135,10 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
     """The nets of one task; what the entry itself says of them goes before what the experiment says."""
     net = {key: entry.get(key, values[key]) for key in _NET}
     plain = _task({key: value for key, value in entry.items() if key not in _NET})
-    groups = {key: _of_task(values[key], plain.name, key) for key in ("protocol", "budget", "recipe", "initial_state")}
+    groups = {key: _of_task(values[key], plain, key) for key in ("protocol", "budget", "recipe", "initial_state")}
     states = _initial_states(net["initial_state"], groups["initial_state"])
-    protocol = _checked(Protocol, _with_changes(groups["protocol"]))
-    # Its streams are those of the protocol.
+    protocols = {peepholes: _protocol(groups["protocol"], plain, peepholes) for peepholes in (True, False)}
+    protocol = protocols[True]  # streams, which are the protocol's, do not depend on the net
     task = replace(plain, **{k: getattr(protocol, k) for k, names in _STREAM_READINGS.items() if plain.name in names})
     recipes = [_recipe(name, groups["recipe"]) for name in _names("recipe", net["recipe"], RECIPES)]
     models = [_model(name, values["model"]) for name in _names("model", net["model"], MODELS)]
@@ -149,7 +151,9 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
     return [
         Condition(
             task=task,
-            protocol=protocol,
+            protocol=protocols[peepholes]
+            if model.name == PEEPHOLE_LSTM.name
+            else replace(protocols[peepholes], cell_output_activation="identity"),
             budget=_budget(groups["budget"], recipe),
             peepholes=peepholes,
             forget_gate=forget_gate,
@@ -164,15 +168,33 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
     ]
 
 
-def _of_task(value: Any, task: str, key: str) -> Any:
-    """A value, or what is in it, or the task's own where it is given by task."""
+def _of_task(value: Any, task: Task, key: str) -> Any:
+    """A value, or what is in it, or the task's own where it is given by task, and there that of its F if given by F."""
     if not isinstance(value, dict):
         return value
     if not value or not set(value) <= set(TASKS):
         return {name: _of_task(held, task, f"{key}.{name}") for name, held in value.items()}
-    if task not in value:
-        raise ConfigurationError(key, value, f"a number, or one for each task; {task} is missing")
-    return value[task]
+    if task.name not in value:
+        raise ConfigurationError(key, value, f"a number, or one for each task; {task.name} is missing")
+    own = value[task.name]
+    if isinstance(own, dict) and task.min_interval not in own:
+        allowed = f"for {task.name} a number, or one for each F; F={task.min_interval} is missing"
+        raise ConfigurationError(key, value, allowed)
+    return own[task.min_interval] if isinstance(own, dict) else own
+
+
+def _protocol(values: Mapping[str, Any], task: Task, peepholes: bool) -> Protocol:
+    """The protocol for a task and a kind of net: h may be one for each of `lstm`, without peepholes, and `peephole_lstm`."""
+    h, kinds = values["cell_output_activation"], {"lstm", "peephole_lstm"}
+    given = h if isinstance(h, dict) else dict.fromkeys(kinds, h)
+    if set(given) != kinds or any(one not in CELL_OUTPUT_ACTIVATIONS for one in given.values()):
+        allowed = f"{' or '.join(CELL_OUTPUT_ACTIVATIONS)}, or one for each of lstm and peephole_lstm"
+        raise ConfigurationError("protocol.cell_output_activation", h, allowed)
+    own = {**_with_changes(values), "cell_output_activation": given["peephole_lstm" if peepholes else "lstm"]}
+    protocol = _checked(Protocol, own)
+    if task.name == "pfg":
+        check_whole("protocol.first_phase", protocol.first_phase, 0, task.min_interval - 1)
+    return protocol
 
 
 def _with_changes(group: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,7 +251,8 @@ def _task(values: dict[str, Any]) -> Task:
     if not isinstance(offsets, list):
         raise ConfigurationError("task.offsets", offsets, "a list of whole numbers, such as [0,1]")
     usual = {"tolerance": USUAL_TOLERANCE[name], "min_interval": values.get("period")}
-    return _checked(Task, {**usual, **values, "offsets": tuple(offsets)})
+    task: Task = _checked(task_class(name), {**usual, **values, "offsets": tuple(offsets)})
+    return task
 
 
 def _recipe(name: str, group: Mapping[str, Any]) -> Recipe:
@@ -262,7 +285,7 @@ def _output_activation(value: Any, task: Task) -> str:
         raise ConfigurationError("output_activation", value, "auto, sigmoid or identity")
     if value != "auto":
         return str(value)
-    return "identity" if task.name == "pfg" or (task.name != "gts" and max(task.offsets) > 1) else "sigmoid"
+    return task.output_activation
 
 
 def _try_out(conditions: Sequence[Condition]) -> None:

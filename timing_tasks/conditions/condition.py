@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from timing_tasks.conditions.initial_state import ZERO, NamedInitialState
 from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE, Recipe
 from timing_tasks.errors import ConfigurationError, check_number, check_whole
-from timing_tasks.tasks.task import INPUTS_SHOWN, Task
+from timing_tasks.tasks.paper import INPUTS_SHOWN, TASKS
+from timing_tasks.tasks.task import LONGEST_INTERVAL, Task
 
 OUTPUT_ACTIVATIONS = ("sigmoid", "identity")
 UPDATES = ("step", "stream")
+CELL_OUTPUT_ACTIVATIONS = ("identity", "centred_logistic")
+GRADIENTS = ("truncated", "full")
 CONDITION_COLUMNS = (
     *("task", "interval", "offsets", "waveform", "peepholes", "initial_state", "recipe", "protocol"),
     *("forget_gate", "output_activation", "tolerance", "model", "readings"),
@@ -42,6 +44,11 @@ class Protocol:
         first_spike_later: how many steps the first period is longer than F + I(0); 1 if steps are numbered from 0.
         first_phase: a periodic function begins with f(first_phase).
         gts_input: whether the net sees I(n) `throughout` period n, or in its `first_step` alone.
+        cell_output_activation: h in y = o h(s): the `identity`, or `centred_logistic`, h(s) = 2 sigma(s) - 1.
+        initial_weight_range: the initial weights are uniform in +- it.
+        state_carried_over: whether a training stream begins with the s and y of the last training stream's end; the traces
+            start at 0 all the same, and test streams begin with the initial state, as does the first training stream.
+        gradient: `truncated`, as in the paper, or `full`, with no error cut off (real-time recurrent learning).
     """
 
     name: str
@@ -59,6 +66,10 @@ class Protocol:
     first_spike_later: int = 0
     first_phase: int = 0
     gts_input: str = "throughout"
+    cell_output_activation: str = "identity"
+    initial_weight_range: float = 0.1
+    state_carried_over: bool = False
+    gradient: str = "truncated"
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for the first value that cannot be."""
@@ -69,14 +80,23 @@ class Protocol:
         for gate in ("input", "forget", "output"):
             check_number(f"protocol.{gate}_gate_bias", getattr(self, f"{gate}_gate_bias"), "a number", lambda v: True)
         check_number("protocol.error_factor", self.error_factor, "a number above 0", lambda v: v > 0)
-        for key, options in (("update", UPDATES), ("gts_input", INPUTS_SHOWN)):
+        check_number("protocol.initial_weight_range", self.initial_weight_range, "a number above 0", lambda v: v > 0)
+        for key, options in (
+            ("update", UPDATES),
+            ("gts_input", INPUTS_SHOWN),
+            ("cell_output_activation", CELL_OUTPUT_ACTIVATIONS),
+            ("gradient", GRADIENTS),
+        ):
             if getattr(self, key) not in options:
                 raise ConfigurationError(f"protocol.{key}", getattr(self, key), " or ".join(options))
-        for key in ("update_without_target", "update_when_wrong", "momentum_carried_over", "training_between_tests"):
+        for key in (
+            *("update_without_target", "update_when_wrong", "momentum_carried_over", "training_between_tests"),
+            "state_carried_over",
+        ):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(f"protocol.{key}", getattr(self, key), "true or false")
-        for key in ("first_spike_later", "first_phase"):
-            check_whole(f"protocol.{key}", getattr(self, key), 0, 1)
+        check_whole("protocol.first_spike_later", self.first_spike_later, 0, 1)
+        check_whole("protocol.first_phase", self.first_phase, 0, LONGEST_INTERVAL - 1)
 
     @property
     def gate_biases(self) -> tuple[float, float, float]:
@@ -140,6 +160,11 @@ class Condition:
         for key in ("peepholes", "forget_gate"):
             if not isinstance(getattr(self, key), bool):
                 raise ConfigurationError(key, getattr(self, key), "true or false")
+        if self.protocol.state_carried_over and self.initial_state != ZERO:
+            why = f"false for the initial state {self.initial_state}, where only the first training stream would begin"
+            raise ConfigurationError("protocol.state_carried_over", True, why)
+        if not isinstance(self.recipe, BPTT) and self.task.name not in TASKS:
+            raise ConfigurationError("task", self.task.name, f"one of {', '.join(TASKS)} for the online recipe")
         if not isinstance(self.recipe, BPTT) and self.model != PEEPHOLE_LSTM:
             raise ConfigurationError(
                 "model",
@@ -167,23 +192,29 @@ class Condition:
             raise ConfigurationError("recipe.truncated", True, f"false for the model {self.model}, which has no cells")
 
     @functools.cached_property
-    def columns(self) -> dict[str, str]:
+    def columns(self) -> dict[str, Any]:
         """What a row of results says of the condition, by column."""
         return {
             "task": self.task.name,
-            "interval": str(self.task.min_interval),
-            "offsets": " ".join(map(str, self.task.offsets)),
+            "interval": self.task.min_interval,
+            "offsets": tuple(self.task.offsets),
             "waveform": self.task.waveform,
-            "peepholes": str(self.peepholes).lower(),
+            "peepholes": self.peepholes,
             "initial_state": str(self.initial_state),
             "recipe": self.recipe.name,
             "protocol": self.protocol.name,
-            "forget_gate": str(self.forget_gate).lower(),
+            "forget_gate": self.forget_gate,
             "output_activation": self.output_activation,
-            "tolerance": repr(float(self.task.tolerance)),
+            "tolerance": float(self.task.tolerance),
             "model": str(self.model),
-            "readings": self.task.readings,
+            "readings": self._readings,
         }
+
+    @property
+    def _readings(self) -> str:
+        """What is read otherwise than in PAPER.md of the streams and of the net's equations: with the weights, the net anew."""
+        h = self.protocol.cell_output_activation
+        return " ".join(filter(None, (self.task.readings, "" if h == "identity" else f"cell_output_activation={h}")))
 
     def __str__(self) -> str:
         """Short, for messages and TensorBoard."""
@@ -191,29 +222,3 @@ class Condition:
         recipe = "" if self.recipe == ONLINE else f", {self.recipe.name}"
         state = "" if self.initial_state == ZERO else f", {self.columns['initial_state'].replace('_', ' ')}"
         return f"{self.task}, {net}" + ("" if self.forget_gate else " without forget gate") + state + recipe
-
-
-def describe(conditions: Sequence[Condition]) -> dict[str, object]:
-    """Conditions in full, by what their rows say of them. A value that nobody has changed is what the version's code says it is."""
-    return {condition_name(c.columns): _chosen(c) for c in conditions}
-
-
-def _chosen(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
-    mine = {one.name: getattr(value, one.name) for one in fields(value)}
-    for one in fields(value):
-        default = one.default if one.default_factory is MISSING else one.default_factory()
-        if mine[one.name] == default:
-            del mine[one.name]
-    return {name: _described(held) for name, held in mine.items()}
-
-
-def _described(value: Any) -> Any:
-    if isinstance(value, NamedInitialState):
-        return str(value)
-    return _chosen(value) if is_dataclass(value) else value
-
-
-def condition_name(columns: Mapping[str, str]) -> str:
-    """A condition in one text, as `run.json` has it, from the values of CONDITION_COLUMNS."""
-    return " ".join(f"{name}={columns[name]}" for name in CONDITION_COLUMNS if columns[name])

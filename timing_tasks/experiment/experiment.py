@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import timing_tasks
-from timing_tasks.conditions.condition import Condition, describe
+from timing_tasks.conditions.condition import Condition
+from timing_tasks.results.description import describe
 
 
 @dataclass(frozen=True)

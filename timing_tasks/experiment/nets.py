@@ -15,26 +15,27 @@ from timing_tasks.models.weights import WEIGHT_NAMES
 from timing_tasks.results.row import Row, read_rows
 
 
-def load_net(row: Row | str | Path, replica: int = 0, **condition: str) -> TimingNet:
+def load_net(row: Row | str | Path, replica: int = 0, **condition: object) -> TimingNet:
     """The net of a row as it was at the row's end, in float64.
 
     Args:
         row: of results, or a `runs.csv` to look it up in.
         replica: which one, in a file.
-        **condition: more that the row has to have, by column, in a file: `task="gts", interval="10"`.
+        **condition: more that the row has to have, by column, in a file: `task="gts", interval=10`.
 
     Raises:
         ResultsError: no such row in the file, or several; a net of a module of somebody's own, whose class is not known.
 
     Example:
-        >>> net = load_net("results/table3/runs.csv", task="gts", interval="10", offsets="0", peepholes="true",
-        ...     forget_gate="true")  # doctest: +SKIP
+        >>> net = load_net(
+        ...     "results/table3/runs.csv", task="gts", interval=10, offsets=(0,), peepholes=True, forget_gate=True
+        ... )  # doctest: +SKIP
     """
     if not isinstance(row, Row):
-        row = _found(Path(row), {"replica": str(replica), **condition})
-    net = build_net(_condition(row), int(row.seed), int(row.replica))
+        row = _found(Path(row), {"replica": replica, **condition})
+    net = build_net(_condition(row), row.seed, row.replica)
     weights = row.net_weights
-    if row.forget_gate != "true":  # the engines pass it over, whatever its weights
+    if not row.forget_gate:  # the engines pass it over, whatever its weights
         always_open = net.vector()
         here = [n for n, name in enumerate(WEIGHT_NAMES) if name in ("w_fx", "w_fh", "b_f", "p_f")]
         weights[here] = always_open[here]
@@ -42,7 +43,7 @@ def load_net(row: Row | str | Path, replica: int = 0, **condition: str) -> Timin
     return net
 
 
-def _found(path: Path, wanted: dict[str, str]) -> Row:
+def _found(path: Path, wanted: dict[str, object]) -> Row:
     rows = [row for row in read_rows(path) if all(getattr(row, key) == value for key, value in wanted.items())]
     if len(rows) != 1:
         said = ", ".join(f"{key}={value}" for key, value in wanted.items())
@@ -57,10 +58,10 @@ def _condition(row: Row) -> Condition:
         raise ResultsError(f"model={row.model}: a class of somebody's own; make it, and load the row's weights into it")
     return Condition(
         row.asked,
-        Protocol(row.protocol, 1.0, 0.0, 0.0, 0.0, 0.0),
+        Protocol(row.protocol, 1.0, 0.0, 0.0, 0.0, 0.0, cell_output_activation=row.cell_output_activation),
         Budget(1, 1),
-        peepholes=row.peepholes == "true",
-        forget_gate=row.forget_gate == "true",
+        peepholes=row.peepholes,
+        forget_gate=row.forget_gate,
         output_activation=row.output_activation,
         initial_state=NamedInitialState.of_text(row.initial_state),
         recipe=ONLINE if row.recipe == "online" else BPTT(row.recipe),

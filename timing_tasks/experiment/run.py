@@ -19,7 +19,7 @@ from timing_tasks.errors import ResultsError
 from timing_tasks.experiment.experiment import Experiment
 from timing_tasks.experiment.started import by_itself, started
 from timing_tasks.results.folder import ResultsFolder
-from timing_tasks.results.row import Row
+from timing_tasks.results.row import Key, Row
 
 if TYPE_CHECKING:
     from timing_tasks.experiment.callbacks import Checkpoints
@@ -82,7 +82,7 @@ def _rank(experiment: Experiment) -> int | None:
 def _run_missing(
     experiment: Experiment,
     folder: ResultsFolder,
-    keys: dict[tuple[str, ...], tuple[int, int]],
+    keys: dict[Key, tuple[int, int]],
     announce: Callable[[str], None],
 ) -> list[Row]:
     """Train what has no row, and return all rows of the folder."""
@@ -258,25 +258,25 @@ def row_of(module: PopulationModule, index: int) -> Row:
     verdict = Verdict(int(state.verdict[index]))
     return Row(
         **population.condition_of(index).columns,
-        replica=str(int(population.replica[index])),
-        seed=str(int(population.seed[index])),
+        replica=int(population.replica[index]),
+        seed=int(population.seed[index]),
         status=verdict.name.lower(),
-        training_streams=str(int(state.training_streams[index])),
-        rmse=repr(state.root_mean_square_error(index)) if verdict == Verdict.SOLVED else "",
-        net_steps=str(int(state.net_steps[index])),
+        training_streams=int(state.training_streams[index]),
+        rmse=state.root_mean_square_error(index) if verdict == Verdict.SOLVED else None,
+        net_steps=int(state.net_steps[index]),
         engine=module.engine_name,
         version=timing_tasks.__version__,
         commit=commit(),
-        test_size=str(int(state.test_size[index])),
-        weights=" ".join(map(repr, module.weights(index).tolist())),
+        test_size=int(state.test_size[index]),
+        weights=tuple(module.weights(index).tolist()),
     )
 
 
-def _keys(experiment: Experiment) -> dict[tuple[str, ...], tuple[int, int]]:
+def _keys(experiment: Experiment) -> dict[Key, tuple[int, int]]:
     """The `Row.replica_key` of every replica of an experiment, in the table's order, and where it is: condition, number."""
     names = [tuple(condition.columns[name] for name in CONDITION_COLUMNS) for condition in experiment.conditions]
     return {
-        (*name, str(experiment.seed), str(replica)): (c, replica)
+        (*name, experiment.seed, replica): (c, replica)
         for c, name in enumerate(names)
         for replica in range(experiment.replicas)
     }

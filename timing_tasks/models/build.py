@@ -70,7 +70,9 @@ def _draw_weights(net: TimingNet, condition: Condition, seed: int, replica: int)
         zero = TimingNet(net.layer, net.output.in_features, NAMES["zero"].of(net.layer), net.output_activation)
         zero.output = net.output
         entries = list(named_weights(zero))
-    drawn = torch.from_numpy(0.2 * uniform(seed, replica, Purpose.WEIGHTS, sum(size for _, _, size in entries)) - 0.1)
+    width = condition.protocol.initial_weight_range
+    numbers = uniform(seed, replica, Purpose.WEIGHTS, sum(size for _, _, size in entries))
+    drawn = torch.from_numpy(2.0 * width * numbers - width)
     fixed = dict(zip(GATE_BIASES, gate_biases(condition), strict=True)) | dict.fromkeys(("s_0", "y_0"), 0.0)
     if not condition.forget_gate:
         fixed |= dict.fromkeys(("w_fx", "w_fh", "p_f"), 0.0) | {"b_f": _ALWAYS_OPEN}
@@ -110,6 +112,7 @@ def _layer(model: Model, condition: Condition) -> tuple[nn.Module, int]:
             batch_first=True,
             peepholes=condition.peepholes,
             activation="identity",
+            cell_output_activation=condition.protocol.cell_output_activation,
             truncated=truncated,
             dtype=torch.float64,
         )

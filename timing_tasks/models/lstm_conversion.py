@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 class Layer(Protocol):
@@ -25,7 +25,7 @@ def arguments_of(lstm: nn.LSTM) -> dict[str, Any]:
     """
     if lstm.proj_size:
         raise ValueError(f"proj_size={lstm.proj_size}: peephole LSTMs have no projections")
-    like: Tensor = lstm.weight_hh_l0
+    like = next(lstm.parameters())
     return {"bias": lstm.bias, "batch_first": lstm.batch_first, "device": like.device, "dtype": like.dtype}
 
 

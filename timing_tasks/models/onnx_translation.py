@@ -37,11 +37,12 @@ def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         return op.Unsqueeze(op.Concat(i, o, f, g, axis=0), op.Constant(value_ints=[0]))
 
     def peephole_lstm(
-        x: Any, h0: Any, c0: Any, weight_ih: Any, weight_hh: Any, bias: Any, peephole: Any, *switches: Any, **_: Any
+        x: Any, h0: Any, c0: Any, weight_ih: Any, weight_hh: Any, bias: Any, peephole: Any, *switches: Any, **__: Any
     ) -> tuple[Any, Any, Any, Any]:
-        activation, cell_output_activation, _truncated, batch_first, *_ = switches
+        activation, cell_output_activation, _, batch_first, *_ = switches
         functions = [_FUNCTIONS[activation], _FUNCTIONS[cell_output_activation]]
-        attributes: dict[str, Any] = {"activations": ["Sigmoid", *(name for name, _, _ in functions)]}
+        attributes: dict[str, Any] = {}
+        attributes["activations"] = ["Sigmoid", *(name for name, _, _ in functions)]
         if alphas := [alpha for _, alphas, _ in functions for alpha in alphas]:
             attributes["activation_alpha"] = alphas
             attributes["activation_beta"] = [beta for _, _, betas in functions for beta in betas]

@@ -34,9 +34,9 @@ def run_packed(run: Run, packed: PackedSequence, h: Tensor, c: Tensor) -> tuple[
     rows, steps = torch.unique_consecutive(batch_sizes, return_counts=True)
     outputs: list[Tensor] = []
     ended: list[tuple[Tensor, Tensor]] = []  # the states of the rows that end, shortest sequences first
-    for count, part in zip(rows.tolist(), data.split((rows * steps).tolist()), strict=True):
+    for count, part in zip(rows.tolist(), torch.split(data, (rows * steps).tolist()), strict=True):
         ended.append((h[:, count:], c[:, count:]))
-        x = part.unflatten(0, (-1, count))
+        x = torch.unflatten(part, 0, (-1, count))
         output, h, c = run(x, h[:, :count], c[:, :count], continued=bool(outputs))
         outputs.append(output.flatten(0, 1))
     ended.append((h, c))

@@ -169,7 +169,7 @@ class StackedPeepholeLSTM(nn.Module):
             hx = self.initial_state(batch_size, context)
         if not isinstance(hx, (tuple, list)) or len(hx) != 2 or any(state.size(0) != count for state in hx):
             raise ValueError(f"hx: expected two tensors (h, c) of shape ({count}, batch, {self.hidden_size}) each")
-        return list(zip(hx[0].split(1), hx[1].split(1), strict=True))
+        return list(zip(torch.split(hx[0], 1), torch.split(hx[1], 1), strict=True))
 
     def _reversed(self, x: Any) -> Any:
         if isinstance(x, PackedSequence):

@@ -39,6 +39,7 @@ def trajectory(
     inputs: np.ndarray,
     output_activation: str = "sigmoid",
     has_forget_gate: bool = True,
+    cell_output_activation: str = "identity",
 ) -> Trajectory:
     """Run a net with frozen weights along a stream.
 
@@ -47,6 +48,7 @@ def trajectory(
         inputs: x(t), shape [T].
         output_activation: `sigmoid` or `identity`, of the output unit.
         has_forget_gate: without one, f = 1.
+        cell_output_activation: h in y = o h(s), `identity` or `centred_logistic`, 2 sigma(s) - 1.
     """
     w = dict(zip(WEIGHT_NAMES, map(float, weights), strict=True))
     s, y = w["s_0"], w["y_0"]
@@ -57,7 +59,7 @@ def trajectory(
         g = w["w_cx"] * x + w["w_ch"] * y + w["b_c"]
         s = f * s + i * g
         o = _sigmoid(w["w_ox"] * x + w["w_oh"] * y + w["b_o"] + w["p_o"] * s)
-        y = o * s
+        y = o * (2 * _sigmoid(s) - 1 if cell_output_activation == "centred_logistic" else s)
         z = w["w_kh"] * y + w["b_k"]
         steps.append((i, f, o, g, s, y, _sigmoid(z) if output_activation == "sigmoid" else z))
     columns = np.array(steps).reshape(-1, len(fields(Trajectory))).T

@@ -25,21 +25,26 @@ GATE_BIASES = ("b_i", "b_f", "b_o")
 
 
 def initial_weights(
-    seed: int | np.ndarray, replica: int | np.ndarray, gate_biases: Sequence[float], peepholes: bool = True
+    seed: int | np.ndarray,
+    replica: int | np.ndarray,
+    gate_biases: Sequence[float],
+    peepholes: bool = True,
+    weight_range: float = 0.1,
 ) -> np.ndarray:
     """The weights of nets before training, in the order of WEIGHT_NAMES, float64, shape [..., 19]; [19] for one net.
 
     The biases of the gates are as given, the initial state is 0, and so are peepholes that are absent; every other
-    weight is uniform in [-0.1, 0.1] and a function of (seed, replica) alone (PAPER.md 1): nets with and without
-    peepholes share the rest.
+    weight is uniform and a function of (seed, replica) alone (PAPER.md 1): nets with and without peepholes share the
+    rest.
 
     Args:
         seed: of the run; a number, or an array of int64, shape [...].
         replica: which net; likewise.
         gate_biases: b_i, b_f, b_o.
         peepholes: whether the nets have them.
+        weight_range: the weights are uniform in +- it, 0.1 in the paper.
     """
-    weights = 0.2 * uniform(seed, replica, Purpose.WEIGHTS, len(WEIGHT_NAMES)) - 0.1
+    weights = 2.0 * weight_range * uniform(seed, replica, Purpose.WEIGHTS, len(WEIGHT_NAMES)) - weight_range
     fixed = dict(zip(GATE_BIASES, gate_biases, strict=True)) | dict.fromkeys(INITIAL_STATE, 0.0)
     if not peepholes:
         fixed |= dict.fromkeys(PEEPHOLES, 0.0)

@@ -3,11 +3,15 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "engine.hpp"
@@ -66,7 +70,8 @@ Population population(const Bytes& conditions, const Integers& offsets, const Re
     const auto reals = [&](const char* name, std::int64_t each) { return field<double>(state, name, replicas * each); };
     const auto integers = [&](const char* name) { return field<std::int64_t>(state, name, replicas); };
     const State views{reals("weights", WEIGHTS), reals("deltas", WEIGHTS), reals("traces", TRACES),
-                      reals("cell_output", 1), reals("cell_state", 1), reals("squared_error", 1),
+                      reals("cell_output", 1), reals("cell_state", 1), reals("carried_output", 1), reals("carried_state", 1),
+                      reals("squared_error", 1),
                       integers("verdict"), integers("phase"), integers("training_streams"), integers("test_stream"),
                       integers("period"), integers("step"), integers("targets"), integers("training_size"),
                       integers("test_size"), integers("net_steps")};
@@ -133,12 +138,56 @@ void run_scalar(const Bytes& conditions, const Integers& offsets, const Reals& t
     scalar::run(view, net_steps);
 }
 
+template <class T>
+constexpr const char* type_name() {
+    return std::is_same_v<T, double> ? "float64" : "int64";
+}
+
+// Name, type and offset in bytes of each field of a Condition, which the Python side compares with its own record.
+std::vector<std::tuple<std::string, std::string, std::int64_t>> condition_fields() {
+    std::vector<std::tuple<std::string, std::string, std::int64_t>> fields;
+#define TIMING_TASKS_FIELD(name) fields.emplace_back(#name, type_name<decltype(Condition::name)>(), offsetof(Condition, name))
+    TIMING_TASKS_FIELD(task);
+    TIMING_TASKS_FIELD(min_interval);
+    TIMING_TASKS_FIELD(first_offset);
+    TIMING_TASKS_FIELD(offsets);
+    TIMING_TASKS_FIELD(first_target);
+    TIMING_TASKS_FIELD(peepholes);
+    TIMING_TASKS_FIELD(forget_gate);
+    TIMING_TASKS_FIELD(sigmoid_output);
+    TIMING_TASKS_FIELD(learn_cell_state);
+    TIMING_TASKS_FIELD(learn_cell_output);
+    TIMING_TASKS_FIELD(frozen_weights);
+    TIMING_TASKS_FIELD(update_per_stream);
+    TIMING_TASKS_FIELD(update_without_target);
+    TIMING_TASKS_FIELD(update_when_wrong);
+    TIMING_TASKS_FIELD(momentum_carried_over);
+    TIMING_TASKS_FIELD(training_between_tests);
+    TIMING_TASKS_FIELD(state_carried_over);
+    TIMING_TASKS_FIELD(first_spike_later);
+    TIMING_TASKS_FIELD(input_at_start);
+    TIMING_TASKS_FIELD(centred_logistic);
+    TIMING_TASKS_FIELD(full_gradient);
+    TIMING_TASKS_FIELD(training_periods);
+    TIMING_TASKS_FIELD(test_periods);
+    TIMING_TASKS_FIELD(test_streams);
+    TIMING_TASKS_FIELD(budget_training_streams);
+    TIMING_TASKS_FIELD(budget_net_steps);
+    TIMING_TASKS_FIELD(learning_rate);
+    TIMING_TASKS_FIELD(momentum);
+    TIMING_TASKS_FIELD(tolerance);
+    TIMING_TASKS_FIELD(initial_noise);
+#undef TIMING_TASKS_FIELD
+    return fields;
+}
+
 }  // namespace
 
 NB_MODULE(_timing_tasks_native, m) {
     m.attr("WEIGHTS") = static_cast<int>(WEIGHTS);
     m.attr("TRACES") = TRACES;
     m.attr("CONDITION_BYTES") = sizeof(Condition);
+    m.attr("CONDITION_FIELDS") = condition_fields();
     m.def("instruction_sets", &instruction_sets);
     m.def("throughput", &throughput, nb::arg("instruction_set"));
     m.def("run", &run, nb::arg("conditions"), nb::arg("offsets"), nb::arg("targets"), nb::arg("keys"), nb::arg("state"),

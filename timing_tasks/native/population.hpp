@@ -1,5 +1,5 @@
-// What an engine is given: conditions, replicas and the state of each. The Python side of these records is
-// timing_tasks/learning/engine/population.py; both sides name the same fields in the same order.
+// What an engine is given: conditions, replicas and the state of each. The Python side of these records is population.py of
+// the on-line recipe; when the module is imported, both sides' fields are compared by name, type and offset.
 #pragma once
 
 #include <array>
@@ -19,8 +19,10 @@ enum Weight {
     W_KH, B_K,
     WEIGHTS
 };
-constexpr int GATE_TRACES = S_0;  // ds/dw of the weights into the input gate, forget gate and cell
-constexpr int TRACES = Y_0 + 1;   // those, and ds/ds(0), ds/dy(0)
+constexpr int GATE_TRACES = S_0;        // ds/dw of the weights into the input gate, forget gate and cell
+constexpr int TRUNCATED_TRACES = W_OX;  // those, and ds/ds(0), ds/dy(0): all that the truncated gradient needs
+constexpr int STATE_WEIGHTS = W_KH;     // the weights that the state depends on
+constexpr int TRACES = 2 * STATE_WEIGHTS;  // the full gradient: ds/dw of each of them, then dy/dw of each of them
 
 enum class Task : std::int64_t { NMSD, MSD, GTS, PFG };
 enum class Phase : std::int64_t { TRAINING, TEST };
@@ -37,7 +39,9 @@ struct Condition {
     std::int64_t frozen_weights;  // gradients are summed up in `deltas`, the weights stay
     // Readings of the paper, see timing_tasks/condition.py.
     std::int64_t update_per_stream, update_without_target, update_when_wrong, momentum_carried_over, training_between_tests;
-    std::int64_t first_spike_later, input_at_start;
+    std::int64_t state_carried_over, first_spike_later, input_at_start;
+    std::int64_t centred_logistic;  // of the cell output: h(s) = 2 sigma(s) - 1 instead of the identity
+    std::int64_t full_gradient;     // nothing is cut off from y(t-1) or a peephole
     std::int64_t training_periods, test_periods, test_streams;
     std::int64_t budget_training_streams, budget_net_steps;
     double learning_rate, momentum, tolerance;
@@ -53,6 +57,7 @@ struct Key {
 struct State {
     double *weights, *deltas, *traces;                      // [WEIGHTS], [WEIGHTS], [TRACES]
     double *cell_output, *cell_state;                       // y(t), s(t)
+    double *carried_output, *carried_state;                 // y and s at the end of the last training stream, if the next begins there
     double* squared_error;                                  // summed over the test streams since the last training stream
     std::int64_t *verdict, *phase;
     std::int64_t *training_streams;                         // finished ones
@@ -74,7 +79,16 @@ struct Population {
 // Whether the learning rule and the streams are read as PAPER.md does, but for what a lane's own numbers can tell.
 inline bool usual_readings(const Condition& c) {
     return !c.update_per_stream && c.update_without_target && c.update_when_wrong && c.momentum_carried_over &&
-           !c.training_between_tests && !c.first_spike_later && !c.input_at_start;
+           !c.training_between_tests && !c.state_carried_over && !c.first_spike_later && !c.input_at_start && !c.full_gradient;
+}
+
+// What a condition needs beyond the plainest step, a bit each. A step that can do more is slower, but gives the others the same
+// digits; only those with the full gradient keep to themselves, and their step can do everything.
+enum Need { EXTENDED = 1, WAVEFORM = 2, SQUASHED = 4, FULL_GRADIENT = 8, EVERYTHING = 15 };
+inline int needs(const Condition& c) {
+    if (c.full_gradient) return EVERYTHING;
+    return (c.learn_cell_state || c.learn_cell_output || !usual_readings(c) ? EXTENDED : 0) |
+           (c.task == Task::PFG ? WAVEFORM : 0) | (c.centred_logistic ? SQUASHED : 0);
 }
 
 // Whether the streams of a condition have offsets that are drawn, and a single period: then four consecutive streams share a

@@ -13,10 +13,10 @@ namespace {
 double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 
 struct Net {
-    double w[WEIGHTS], delta[WEIGHTS], trace[TRACES], y, s;
+    double w[WEIGHTS], delta[WEIGHTS], trace[GATE_TRACES], y, s;
 
     // The network's output; the gates and the cell input are kept for learn().
-    double i, f, g, o, s_old, y_old;
+    double i, f, g, o, h, s_old, y_old;
     double forward(const Condition& condition, double x) {
         s_old = s;
         y_old = y;
@@ -26,7 +26,8 @@ struct Net {
         g = w[W_CX] * x + w[W_CH] * y_old + w[B_C];
         s = f * s_old + i * g;
         o = sigmoid(w[W_OX] * x + w[W_OH] * y_old + w[B_O] + w[P_O] * (condition.peepholes ? s : 0.0));
-        y = o * s;
+        h = condition.centred_logistic ? 2.0 * sigmoid(s) - 1.0 : s;
+        y = o * h;
         const double net = w[W_KH] * y + w[B_K];
         return condition.sigmoid_output ? sigmoid(net) : net;
     }
@@ -38,7 +39,8 @@ struct Net {
                                             by_f,     by_f * seen,  i * x,     i * y_old,   i};
         for (int k = 0; k < GATE_TRACES; ++k) trace[k] = f * trace[k] + change[k];
         const double at_k = condition.learning_rate * error * (condition.sigmoid_output ? z * (1.0 - z) : 1.0);
-        const double at_y = at_k * w[W_KH], at_s = at_y * o, at_o = at_y * s * o * (1.0 - o);
+        const double at_y = at_k * w[W_KH], at_o = at_y * h * o * (1.0 - o);
+        const double at_s = at_y * o * (condition.centred_logistic ? 0.5 * (1.0 - h * h) : 1.0);
         const double descent[6] = {at_o * x, at_o * y_old, at_o, at_o * seen_new, at_k * y, at_k};
         for (int k = 0; k < GATE_TRACES; ++k) {
             delta[k] = condition.momentum * delta[k] + at_s * trace[k];

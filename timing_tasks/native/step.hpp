@@ -1,5 +1,6 @@
-// One net-step of a pack of nets: the network and its learning rule (truncated RTRL with momentum), lane by lane.
-// The symbols are the paper's: i, f, o gates, g cell input, s cell state, y cell output, z network output.
+// One net-step of a pack of nets: the network and its learning rule (RTRL, truncated or full, with momentum), lane by lane.
+// The symbols are the paper's: i, f, o gates, g cell input, s cell state, h(s) what the output gate lets through, y cell output,
+// z network output.
 #pragma once
 
 #include "population.hpp"
@@ -23,6 +24,7 @@ enum Flag : std::int64_t {
     FIRST_STEP = 512,
     UPDATE_WITHOUT_TARGET = 1024,
     UPDATE_WHEN_WRONG = 2048,
+    CENTRED_LOGISTIC = 4096,
 };
 
 // The nets at work: every array has one entry a lane.
@@ -31,17 +33,23 @@ struct Lanes {
     static constexpr int COUNT = W * G;
     alignas(64) double weight[WEIGHTS][COUNT];
     alignas(64) double delta[WEIGHTS][COUNT];
-    alignas(64) double trace[TRACES][COUNT];
+    alignas(64) double trace[TRUNCATED_TRACES][COUNT];
     alignas(64) double y[COUNT], s[COUNT], squared_error[COUNT];
     // Input and target in the last step of a period (a spike in all tasks but PFG) and in the steps before it.
     alignas(64) double input_at_end[COUNT], input_before[COUNT], target_at_end[COUNT], target_before[COUNT];
     alignas(64) double learning_rate[COUNT], momentum[COUNT], tolerance[COUNT];
-    alignas(64) double noise_s[COUNT], noise_y[COUNT];  // added to the initial state, if that is learned
+    alignas(64) double noise_s[COUNT], noise_y[COUNT];  // added to the initial state: noise, or what the last stream has left
     // An input of its own in a period's first step, at which `steps_left` has this value; 0 where there is none.
     alignas(64) double input_at_start[COUNT];
     alignas(64) std::int64_t start[COUNT];
     alignas(64) std::int64_t steps_left[COUNT], period_length[COUNT], periods_left[COUNT], flags[COUNT];
     const double* waveform[COUNT];  // PFG: waveform[l][steps_left] is the target
+    // The traces of the full gradient alone: ds/dw of the output gate's weights, then all dy/dw.
+    alignas(64) double full_trace[TRACES - TRUNCATED_TRACES][COUNT];
+
+    TIMING_TASKS_INLINE double* state_trace(int w) { return w < TRUNCATED_TRACES ? trace[w] : full_trace[w - TRUNCATED_TRACES]; }
+    TIMING_TASKS_INLINE double* output_trace(int w) { return full_trace[STATE_WEIGHTS - TRUNCATED_TRACES + w]; }
+    TIMING_TASKS_INLINE double* any_trace(int t) { return t < STATE_WEIGHTS ? state_trace(t) : output_trace(t - STATE_WEIGHTS); }
 };
 
 // Lanes that need attention after a step, a bit each.
@@ -60,13 +68,16 @@ struct Lesson {
     Mask<W, G> descends, sees_s, keep, moving;
     Real<W, G> from_s0, from_y0, at_y0;          // EXTENDED: the first step's own terms
     Mask<W, G> learn_s0, learn_y0;
+    // FULL_GRADIENT: the derivatives of s by s and y of the step before, of y by s and by y of the step before, of y by the output
+    // gate's net input; learning rate * -dE/dy.
+    Real<W, G> s_by_s, s_by_y, y_by_s, y_by_y, by_o, at_y;
 };
 
 // A lesson that changes nothing: every trace is 1 * trace + 0, every delta 1 * delta + 0, no weight moves.
 template <int W, int G>
 Lesson<W, G> nothing_to_learn() {
     Lesson<W, G> lesson{};
-    lesson.f = Real<W, G>::filled(1.0);
+    lesson.f = lesson.s_by_s = lesson.y_by_y = Real<W, G>::filled(1.0);
     lesson.keep = ~lesson.keep;
     return lesson;
 }
@@ -74,7 +85,7 @@ Lesson<W, G> nothing_to_learn() {
 // Learning (PAPER.md 2): traces ds/dw start at 0 with the stream; delta = momentum * delta - learning rate * dE/dw.
 // Outside training the traces are 0. Where a lane does not descend, each delta is 1 * delta + 0: every factor of that 0 is masked, not multiplied by it,
 // for a state that has run off to infinity must not reach the weights.
-template <int W, int G, bool EXTENDED>
+template <int W, int G, int NEEDS>
 struct Learning {
     using R = Real<W, 1>;
     Lanes<W, G>& n;
@@ -100,16 +111,39 @@ struct Learning {
             trace.store(n.trace[w] + g * W);
             return trace;
         };
-        const auto through_s = [&](int w, const R& change) TIMING_TASKS_ALWAYS_INLINE { descend(w, at_s * carry(w, change)); };
+        // The full gradient: both traces from both of the step before, and what the weight itself adds to s and to y. The two
+        // derivatives of the step before are given as they are in the first step.
+        const auto through_both = [&](int w, const R& to_s, const R& to_y, const R& s_first, const R& y_first) TIMING_TASKS_ALWAYS_INLINE {
+            const R s_before = only(keep, R::load(n.state_trace(w) + g * W)) + s_first;
+            const R y_before = only(keep, R::load(n.output_trace(w) + g * W)) + y_first;
+            const R by_s = fma(one(lesson.s_by_s, g), s_before, fma(one(lesson.s_by_y, g), y_before, to_s));
+            const R by_y = fma(one(lesson.y_by_s, g), by_s, fma(one(lesson.y_by_y, g), y_before, to_y));
+            by_s.store(n.state_trace(w) + g * W);
+            by_y.store(n.output_trace(w) + g * W);
+            return one(lesson.at_y, g) * only(one(lesson.descends, g), by_y);
+        };
+        const R zero = R::filled(0.0);
+        const auto through_s = [&](int w, const R& change) TIMING_TASKS_ALWAYS_INLINE {
+            if constexpr (NEEDS & FULL_GRADIENT) descend(w, through_both(w, change, zero, zero, zero));
+            else descend(w, at_s * carry(w, change));
+        };
+        const auto through_o = [&](int w, const R& input) TIMING_TASKS_ALWAYS_INLINE {
+            if constexpr (NEEDS & FULL_GRADIENT) descend(w, through_both(w, zero, one(lesson.by_o, g) * input, zero, zero));
+            else descend(w, one(lesson.at_o, g) * input);
+        };
         if constexpr (SLICE % 4 == 0) {
-            const R at_k = one(lesson.at_k, g), at_o = one(lesson.at_o, g);
+            const R at_k = one(lesson.at_k, g);
             descend(W_KH, at_k * only(one(lesson.descends, g), R::load(n.y + g * W)));
             descend(B_K, at_k);
-            descend(W_OX, at_o * x);
-            descend(W_OH, at_o * y_old);
-            descend(B_O, at_o);
-            descend(P_O, at_o * only(one(lesson.sees_s, g), R::load(n.s + g * W)));
-            if constexpr (EXTENDED) {
+            through_o(W_OX, x);
+            through_o(W_OH, y_old);
+            if constexpr (NEEDS & FULL_GRADIENT) descend(B_O, through_both(B_O, zero, one(lesson.by_o, g), zero, zero));
+            else descend(B_O, one(lesson.at_o, g));
+            through_o(P_O, only(one(lesson.sees_s, g), R::load(n.s + g * W)));
+            if constexpr (NEEDS & FULL_GRADIENT) {
+                descend(S_0, only(one(lesson.learn_s0, g), through_both(S_0, zero, zero, one(lesson.from_s0, g), zero)));
+                descend(Y_0, only(one(lesson.learn_y0, g), through_both(Y_0, zero, zero, zero, one(lesson.from_y0, g))));
+            } else if constexpr (NEEDS & EXTENDED) {
                 const R to_s0 = at_s * carry(S_0, one(lesson.from_s0, g));
                 const R to_y0 = fma(at_s, carry(Y_0, one(lesson.from_y0, g)), one(lesson.at_y0, g));
                 descend(S_0, only(one(lesson.learn_s0, g), to_s0));
@@ -151,10 +185,9 @@ struct Learning {
 
 // One step of the network on a pack. Its sigmoids are long chains of dependent operations; between them `meanwhile`, the
 // learning of another pack's last step, keeps the processor busy.
-// EXTENDED: some lane learns its initial state or has unusual readings. WAVEFORM: some lane has the task PFG. They add work,
-// never change a digit.
-template <int W, int G, bool EXTENDED, bool WAVEFORM>
-TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Learning<W, G, EXTENDED>& meanwhile) {
+// NEEDS: of the lanes together, see Need. They add work, and never change a digit.
+template <int W, int G, int NEEDS>
+TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Learning<W, G, NEEDS>& meanwhile) {
     using R = Real<W, G>;
     using M = Mask<W, G>;
     using I = Int<W, G>;
@@ -171,9 +204,9 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     const I steps_left = I::load(n.steps_left);
     const M at_end = steps_left == one;
     R x = select(at_end, R::load(n.input_at_end), R::load(n.input_before));
-    if constexpr (EXTENDED) x = select(steps_left == I::load(n.start), R::load(n.input_at_start), x);
+    if constexpr (NEEDS & EXTENDED) x = select(steps_left == I::load(n.start), R::load(n.input_at_start), x);
     R s_old = only(~first, R::load(n.s)), y_old = only(~first, R::load(n.y));
-    if constexpr (EXTENDED) {
+    if constexpr (NEEDS & EXTENDED) {
         s_old = select(first, weight(S_0) + R::load(n.noise_s), s_old);
         y_old = select(first, weight(Y_0) + R::load(n.noise_y), y_old);
     }
@@ -182,7 +215,7 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     lesson.y_old = only(training, y_old);
     lesson.s_seen = only(training, s_seen);
     lesson.keep = training & ~first;
-    if constexpr (!EXTENDED) {
+    if constexpr (!(NEEDS & EXTENDED)) {
         lesson.descends = training;
         lesson.sees_s = training & peepholes;
         lesson.moving = is(MOVING);
@@ -208,9 +241,25 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     const R s_seen_new = only(peepholes, s);
     meanwhile.template part<2>();
     const R exp_o = one_plus_exp_minus(fma(weight(P_O), s_seen_new, before_o));
+    // With the identity h(s) = s, exp_h = 1 and the division is that of the output gate alone.
+    R exp_h, h = s, slope_h;
+    M centred;
+    if constexpr (NEEDS & SQUASHED) {
+        centred = is(CENTRED_LOGISTIC);
+        exp_h = select(centred, one_plus_exp_minus(s), R::filled(1.0));
+    }
     meanwhile.template part<3>();
-    const R o = R::filled(1.0) / exp_o;
-    const R y = o * s;
+    R o;
+    if constexpr (NEEDS & SQUASHED) {
+        const R both = R::filled(1.0) / (exp_o * exp_h);
+        o = both * exp_h;
+        const R logistic = both * exp_o;
+        h = select(centred, fma(R::filled(2.0), logistic, R::filled(-1.0)), s);
+        slope_h = select(centred, R::filled(2.0) * fma(-logistic, logistic, logistic), R::filled(1.0));
+    } else {
+        o = R::filled(1.0) / exp_o;
+    }
+    const R y = o * h;
     y.store(n.y);
     const R net_k = fma(weight(W_KH), y, weight(B_K));
     meanwhile.template part<4>();
@@ -224,7 +273,7 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
 
     // Error and verdict of the step. A NaN is within no tolerance.
     R d = select(at_end, R::load(n.target_at_end), R::load(n.target_before));
-    if constexpr (WAVEFORM) {
+    if constexpr (NEEDS & WAVEFORM) {
         alignas(64) double from_table[W * G];
         for (int lane = 0; lane < W * G; ++lane)
             from_table[lane] = n.waveform[lane] ? n.waveform[lane][n.steps_left[lane]] : 0.0;
@@ -236,7 +285,7 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     only(~training, fma(error, error, R::load(n.squared_error))).store(n.squared_error);
     meanwhile.template part<7>();
     M descends = training;
-    if constexpr (EXTENDED) {
+    if constexpr (NEEDS & EXTENDED) {
         descends = training & (has_target | is(UPDATE_WITHOUT_TARGET)) & (~wrong | is(UPDATE_WHEN_WRONG));
         lesson.descends = descends;
         lesson.sees_s = descends & peepholes;
@@ -244,13 +293,27 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Lear
     }
     lesson.at_k = only(descends, R::load(n.learning_rate) * error * slope);
     const R at_y = lesson.at_k * weight(W_KH);
-    lesson.at_s = only(descends, at_y * o);
-    lesson.at_o = only(descends, at_y * s * fma(-o, o, o));
-    if constexpr (EXTENDED) {
-        // Exact at the first step, carried by the forget gate alone after it.
-        const M start = first & training;
+    if constexpr (NEEDS & SQUASHED) lesson.at_s = only(descends, at_y * o * slope_h);
+    else lesson.at_s = only(descends, at_y * o);
+    lesson.at_o = only(descends, at_y * h * fma(-o, o, o));
+    const M start = first & training;
+    if constexpr (NEEDS & EXTENDED) {
         lesson.learn_s0 = is(LEARN_CELL_STATE);
         lesson.learn_y0 = is(LEARN_CELL_OUTPUT);
+    }
+    if constexpr (NEEDS & FULL_GRADIENT) {
+        const R p_o = only(peepholes, weight(P_O));
+        lesson.from_s0 = only(start & lesson.learn_s0, R::filled(1.0));
+        lesson.from_y0 = only(start & lesson.learn_y0, R::filled(1.0));
+        lesson.s_by_s = fma(lesson.by_i, only(peepholes, weight(P_I)), fma(lesson.by_f, only(peepholes, weight(P_F)), f));
+        lesson.s_by_y = fma(lesson.by_i, weight(W_IH), fma(lesson.by_f, weight(W_FH), i * weight(W_CH)));
+        lesson.by_o = only(training, h * fma(-o, o, o));
+        lesson.y_by_s = fma(lesson.by_o, p_o, o * slope_h);
+        lesson.y_by_y = lesson.by_o * weight(W_OH);
+        lesson.at_y = only(descends, at_y);
+        lesson.sees_s = training & peepholes;  // the traces go on where nothing descends
+    } else if constexpr (NEEDS & EXTENDED) {
+        // Exact at the first step, carried by the forget gate alone after it.
         lesson.from_s0 = only(start & lesson.learn_s0, fma(lesson.by_i, only(peepholes, weight(P_I)), fma(lesson.by_f, only(peepholes, weight(P_F)), f)));
         lesson.from_y0 = only(start & lesson.learn_y0, fma(lesson.by_i, weight(W_IH), fma(lesson.by_f, weight(W_FH), i * weight(W_CH))));
         lesson.at_y0 = only(start, lesson.at_o * weight(W_OH));

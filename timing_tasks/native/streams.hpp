@@ -24,7 +24,8 @@ struct Net {
     std::int64_t steps_in_period;        // F + I(n) of the present period
     std::int64_t flags, training_flags;  // of the lane: always, and in training
     std::int64_t targets_in_period;  // all steps, or the last
-    bool drawn_periods, dense_targets, unusual_updates;
+    bool drawn_periods, dense_targets, changes_between_streams;
+    double carried_s, carried_y;  // where the next training stream begins, if the protocol has it so
     std::array<std::uint16_t, MOST_AHEAD> drawn;  // the offsets, by position, of the draws around the present one
 };
 
@@ -99,19 +100,23 @@ public:
         }
         net.phase = static_cast<Phase>(1 - train_next);
         net.period = 0;
-        if (net.unusual_updates) update_between_streams(seat, training, train_next);
+        if (net.changes_between_streams) change_between_streams(seat, training, train_next);
         begin_stream(seat, FIRST_STEP);
         begin_period(seat);
     }
 
-    // What the protocol has done to weights and deltas at the end of a training stream, and before the next one.
-    __attribute__((noinline)) void update_between_streams(const At& seat, bool trained, bool train_next) {
+    // What the protocol has done to weights, deltas and state at the end of a training stream, and before the next one.
+    __attribute__((noinline)) void change_between_streams(const At& seat, bool trained, bool train_next) {
         const Condition& condition = *seat.net.condition;
         const double carried = (condition.update_per_stream ? condition.momentum : 1.0) * condition.momentum_carried_over;
         for (int w = 0; w < WEIGHTS; ++w) {
             double& delta = seat.pack.delta[w][seat.lane];
             if (trained && condition.update_per_stream && !condition.frozen_weights) seat.pack.weight[w][seat.lane] += delta;
             if (train_next) delta *= carried;
+        }
+        if (trained && condition.state_carried_over) {
+            seat.net.carried_s = seat.pack.s[seat.lane];
+            seat.net.carried_y = seat.pack.y[seat.lane];
         }
     }
 
@@ -127,6 +132,9 @@ public:
             const std::array<double, 2> noise = draw_noise(net.key, net.training_streams);
             seat.put(seat.pack.noise_s, training ? net.noise * noise[0] : 0.0);
             seat.put(seat.pack.noise_y, training ? net.noise * noise[1] : 0.0);
+        } else if (net.condition->state_carried_over) {
+            seat.put(seat.pack.noise_s, training ? net.carried_s : 0.0);
+            seat.put(seat.pack.noise_y, training ? net.carried_y : 0.0);
         }
         if (!net.drawn_periods)
             seat.put(seat.pack.periods_left,

@@ -27,17 +27,14 @@ public:
 
     void run() {
         while (fill()) {
-            bool extended = false, waveform = false;
+            int together = 0;
             std::int64_t burst = INT64_MAX;
             for (int l = 0; l < LANES; ++l) {
                 if (nets_[l].replica < 0) continue;
-                const Condition& condition = *nets_[l].condition;
-                extended |= condition.learn_cell_state || condition.learn_cell_output || !usual_readings(condition);
-                waveform |= condition.task == Task::PFG;
+                together |= needs(*nets_[l].condition);
                 burst = std::min(burst, nets_[l].quantum);
             }
-            const std::int64_t steps = extended ? (waveform ? advance<true, true>(burst) : advance<true, false>(burst))
-                                               : (waveform ? advance<false, true>(burst) : advance<false, false>(burst));
+            const std::int64_t steps = advance(together, burst);
             for (int l = 0; l < LANES; ++l) {
                 Net& net = nets_[l];
                 if (net.replica < 0) continue;
@@ -56,20 +53,39 @@ private:
 
     // Gives free lanes a replica; false when there is nothing left to do.
     bool fill() {
-        int busy = 0;
-        for (int l = 0; l < LANES; ++l) busy += nets_[l].replica >= 0;
+        int busy = 0, together = 0;
+        for (int l = 0; l < LANES; ++l) {
+            if (nets_[l].replica < 0) continue;
+            ++busy;
+            together |= needs(*nets_[l].condition);
+        }
         for (int l = 0; l < LANES && busy < capacity_; ++l) {
             if (nets_[l].replica >= 0) continue;
-            const Queue::Turn turn = queue_.take();
+            const Queue::Turn turn = busy ? queue_.take_beside(together) : queue_.take();
             if (turn.replica < 0) break;
             load(seat(l), turn);
+            together |= needs(*nets_[l].condition);
             ++busy;
         }
         return busy > 0;
     }
 
-    // Steps all lanes until one ends its replica or `burst` steps are done.
-    template <bool EXTENDED, bool WAVEFORM>
+    // Steps all lanes until one ends its replica or `burst` steps are done, with the plainest step that serves them all.
+    std::int64_t advance(int together, std::int64_t burst) {
+        switch (together) {
+            case 0: return advance<0>(burst);
+            case EXTENDED: return advance<EXTENDED>(burst);
+            case WAVEFORM: return advance<WAVEFORM>(burst);
+            case EXTENDED | WAVEFORM: return advance<EXTENDED | WAVEFORM>(burst);
+            case SQUASHED: return advance<SQUASHED>(burst);
+            case SQUASHED | EXTENDED: return advance<SQUASHED | EXTENDED>(burst);
+            case SQUASHED | WAVEFORM: return advance<SQUASHED | WAVEFORM>(burst);
+            case SQUASHED | EXTENDED | WAVEFORM: return advance<SQUASHED | EXTENDED | WAVEFORM>(burst);
+            default: return advance<EVERYTHING>(burst);
+        }
+    }
+
+    template <int NEEDS>
     __attribute__((noinline)) std::int64_t advance(std::int64_t burst) {
         Lesson<W, G> lessons[PACKS];
         Events events[PACKS] = {};
@@ -81,11 +97,11 @@ private:
         // then finds the next step already under way.
         for (; done < burst && !ended; ++done) {
             for (int now = 0, before = last; now <= last; before = now++) {
-                events[now] = step<W, G, EXTENDED, WAVEFORM>(packs_[now], lessons[now], {packs_[before], lessons[before]});
+                events[now] = step<W, G, NEEDS>(packs_[now], lessons[now], {packs_[before], lessons[before]});
                 if (events[before].any()) ended |= attend_all(events[before], packs_[before], nets_ + before * PACK, done + (before < now));
             }
         }
-        Learning<W, G, EXTENDED>{packs_[last], lessons[last]}.template part<0, 1>();
+        Learning<W, G, NEEDS>{packs_[last], lessons[last]}.template part<0, 1>();
         attend_all(events[last], packs_[last], nets_ + last * PACK, done);
         return done;
     }
@@ -128,10 +144,10 @@ private:
         const Condition& condition = *net.condition;
         const bool spikes = condition.task != Task::PFG, dense = condition.task == Task::GTS || !spikes;
         net.drawn_periods = spikes && (condition.offsets > 1 || condition.first_spike_later);
-        net.unusual_updates = condition.update_per_stream || !condition.momentum_carried_over;
+        net.changes_between_streams = condition.update_per_stream || !condition.momentum_carried_over || condition.state_carried_over;
         net.dense_targets = dense;
         net.flags = (condition.peepholes ? PEEPHOLES : 0) | (condition.forget_gate ? FORGET_GATE : 0) |
-                    (condition.sigmoid_output ? SIGMOID_OUTPUT : 0) | (dense ? DENSE_TARGETS : 0) |
+                    (condition.sigmoid_output ? SIGMOID_OUTPUT : 0) | (condition.centred_logistic ? CENTRED_LOGISTIC : 0) | (dense ? DENSE_TARGETS : 0) |
                     (net.drawn_periods ? DRAWN_PERIODS : 0) | (condition.learn_cell_state ? LEARN_CELL_STATE : 0) |
                     (condition.learn_cell_output ? LEARN_CELL_OUTPUT : 0) |
                     (condition.update_without_target ? UPDATE_WITHOUT_TARGET : 0) |
@@ -142,6 +158,8 @@ private:
         seat.pack.momentum[seat.lane] = condition.update_per_stream ? 1.0 : condition.momentum;
         seat.pack.tolerance[seat.lane] = condition.tolerance;
         net.noise = condition.initial_noise;
+        net.carried_s = state.carried_state[r];
+        net.carried_y = state.carried_output[r];
         seat.pack.noise_s[seat.lane] = seat.pack.noise_y[seat.lane] = 0.0;
         seat.pack.input_at_start[seat.lane] = 0.0;
         seat.pack.start[seat.lane] = 0;
@@ -163,7 +181,7 @@ private:
             seat.pack.weight[w][seat.lane] = state.weights[r * WEIGHTS + w];
             seat.pack.delta[w][seat.lane] = state.deltas[r * WEIGHTS + w];
         }
-        for (int w = 0; w < TRACES; ++w) seat.pack.trace[w][seat.lane] = state.traces[r * TRACES + w];
+        for (int t = 0; t < TRACES; ++t) seat.pack.any_trace(t)[seat.lane] = state.traces[r * TRACES + t];
     }
 
     void unload(const At& seat) {
@@ -193,7 +211,9 @@ private:
             state.weights[r * WEIGHTS + w] = seat.pack.weight[w][seat.lane];
             state.deltas[r * WEIGHTS + w] = seat.pack.delta[w][seat.lane];
         }
-        for (int w = 0; w < TRACES; ++w) state.traces[r * TRACES + w] = running ? seat.pack.trace[w][seat.lane] : 0.0;
+        for (int t = 0; t < TRACES; ++t) state.traces[r * TRACES + t] = running ? seat.pack.any_trace(t)[seat.lane] : 0.0;
+        state.carried_state[r] = net.carried_s;
+        state.carried_output[r] = net.carried_y;
         if (running) queue_.give_back(r, net.net_steps);
         net.replica = -1;
         streams_.rest(seat);

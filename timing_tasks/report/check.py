@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import timing_tasks
-from timing_tasks.conditions.condition import Budget, Condition, Protocol
+from timing_tasks.conditions.condition import Condition
 from timing_tasks.errors import ResultsError
 from timing_tasks.experiment.run import row_of
 from timing_tasks.learning.online.engine import Engine
 from timing_tasks.learning.online.module import OnlinePopulationModule
 from timing_tasks.learning.online.population import Population
-from timing_tasks.results.row import COLUMNS, Row, read_rows
-from timing_tasks.tasks import Task
+from timing_tasks.results.description import condition_of
+from timing_tasks.results.row import COLUMNS, Row, read_rows, texts_of
 
 _CHUNK = 200_000  # net-steps of each net between two looks at how far they are
 _ELSEWHERE = ("commit",)  # may differ: another commit of the same version gives the same rows
@@ -62,7 +61,7 @@ def sample(results: Path, count: int, most_net_steps: int, seed: int) -> list[Sa
         everything += [
             Sampled(folder, row, known[row.condition])
             for row in read_rows(path)
-            if (row.engine, row.recipe) == ("native", "online") and int(row.net_steps) <= most_net_steps
+            if (row.engine, row.recipe) == ("native", "online") and row.net_steps <= most_net_steps
         ]
     if not everything:
         raise ResultsError(
@@ -70,16 +69,6 @@ def sample(results: Path, count: int, most_net_steps: int, seed: int) -> list[Sa
         )
     chosen = np.random.default_rng(seed).permutation(len(everything))[:count]
     return [everything[at] for at in sorted(chosen.tolist())]
-
-
-def condition_of(description: Mapping[str, Any]) -> Condition:
-    """The condition, of the online recipe, that a `run.json` describes."""
-    values = dict(description)
-    task = dict(values.pop("task"))
-    task["offsets"] = tuple(task.get("offsets", ()))
-    return Condition(
-        task=Task(**task), protocol=Protocol(**values.pop("protocol")), budget=Budget(**values.pop("budget")), **values
-    )
 
 
 def again(
@@ -96,11 +85,9 @@ def again(
     for one in sampled:
         if one.condition not in conditions:
             conditions.append(one.condition)
-    people = Population.of(
-        conditions, [(conditions.index(one.condition), int(one.row.replica)) for one in sampled], seed=0
-    )
-    people = replace(people, seed=np.array([int(one.row.seed) for one in sampled], dtype=np.int64))
-    module, total = OnlinePopulationModule(people, engine), sum(int(one.row.net_steps) for one in sampled)
+    people = Population.of(conditions, [(conditions.index(one.condition), one.row.replica) for one in sampled], seed=0)
+    people = replace(people, seed=np.array([one.row.seed for one in sampled], dtype=np.int64))
+    module, total = OnlinePopulationModule(people, engine), sum(one.row.net_steps for one in sampled)
     while not module.is_finished:
         engine.run(people, module.state, _CHUNK)
         progress(min(1.0, int(module.state.net_steps.sum()) / total))
@@ -111,6 +98,6 @@ def differing(one: Row, other: Row) -> list[str]:
     """The columns in which two rows differ, but for those that may."""
     return [
         name
-        for name, a, b in zip(COLUMNS, astuple(one), astuple(other), strict=True)
+        for name, a, b in zip(COLUMNS, texts_of(one), texts_of(other), strict=True)
         if a != b and name not in _ELSEWHERE
     ]

@@ -44,14 +44,16 @@ class Outcome:
 
 def own_state(row: Row) -> State:
     """The state that the net starts from: learned, or zero."""
-    return float(row.net_weights[S_0]), float(row.net_weights[Y_0])
+    return row.weights[S_0], row.weights[Y_0]
 
 
 @functools.cache
 def orbit(row: Row) -> tuple[np.ndarray, State]:
     """The curve on which s and y move late in a test stream, [T, 2], and the state before its last period."""
-    asked = stream(row.asked, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, 0, _SETTLED)
-    units = trajectory(row.net_weights, asked.inputs, row.output_activation, row.forget_gate == "true")
+    asked = stream(row.asked, row.seed, row.replica, row.training_streams, Purpose.TEST, 0, _SETTLED)
+    units = trajectory(
+        row.net_weights, asked.inputs, row.output_activation, row.forget_gate, row.cell_output_activation
+    )
     states = np.stack([units.cell_state, units.cell_output], axis=1)
     last = int(np.argmax(asked.period == asked.period[-1]))
     return states[asked.period > asked.period[-1] - _LATE], (float(states[last - 1, 0]), float(states[last - 1, 1]))
@@ -73,7 +75,7 @@ def _noisy(size: float) -> Callable[[Row], list[State]]:
     """The net's own state with normal noise of `size` times the curve's extent."""
 
     def starts(row: Row) -> list[State]:
-        drawn = uniform(int(row.seed), int(row.replica), int(Purpose.RESTART), 2 * _DRAWS).reshape(_DRAWS, 2)
+        drawn = uniform(row.seed, row.replica, int(Purpose.RESTART), 2 * _DRAWS).reshape(_DRAWS, 2)
         moved = np.array(own_state(row)) + size * extent(orbit(row)[0]) * stats.norm.ppf(drawn)
         return [(float(s), float(y)) for s, y in moved]
 
@@ -83,7 +85,7 @@ def _noisy(size: float) -> Callable[[Row], list[State]]:
 def _random_phase(row: Row) -> list[State]:
     """States that the net passes through late in a stream."""
     curve = orbit(row)[0]
-    drawn = uniform(int(row.seed), int(row.replica), int(Purpose.RESTART), _DRAWS)
+    drawn = uniform(row.seed, row.replica, int(Purpose.RESTART), _DRAWS)
     return [(float(s), float(y)) for s, y in curve[(drawn * len(curve)).astype(int)]]
 
 
@@ -103,16 +105,16 @@ def restarted(rows: Sequence[Row]) -> list[list[Row]]:
     Raises:
         NothingToDrawError: there is none of a task.
     """
-    tasks: tuple[dict[str, str], ...] = (
-        {"task": "pfg", "interval": "10", "waveform": "cos", "tolerance": "0.3"},
-        {"task": "pfg", "interval": "10", "waveform": "tri", "tolerance": "0.3"},
-        {"task": "gts", "interval": "10", "offsets": "0"},
-        {"task": "gts", "interval": "10", "offsets": "0 1"},
+    tasks: tuple[dict[str, object], ...] = (
+        {"task": "pfg", "interval": 10, "waveform": "cos", "tolerance": 0.3},
+        {"task": "pfg", "interval": 10, "waveform": "tri", "tolerance": 0.3},
+        {"task": "gts", "interval": 10, "offsets": (0,)},
+        {"task": "gts", "interval": 10, "offsets": (0, 1)},
     )
-    nets = {
+    nets: dict[str, object] = {
         "status": "solved",
-        "peepholes": "true",
-        "forget_gate": "true",
+        "peepholes": True,
+        "forget_gate": True,
         "initial_state": "learned",
         "model": str(PEEPHOLE_LSTM),
     }
@@ -138,17 +140,17 @@ def outcome(rows: Sequence[Row], start: str) -> Outcome:
 @functools.cache
 def _run(row: Row, start: State) -> tuple[np.ndarray, np.ndarray, float]:
     """Which periods are right, on time and at the best phase, [FOLLOWED] each, and the steps until it is back for good."""
-    asked = stream(row.asked, int(row.seed), int(row.replica), 0, Purpose.TEST, 0, FOLLOWED + 1)
+    asked = stream(row.asked, row.seed, row.replica, 0, Purpose.TEST, 0, FOLLOWED + 1)
     weights = row.net_weights
     weights[[S_0, Y_0]] = start
-    output = trajectory(weights, asked.inputs, row.output_activation, row.forget_gate == "true").output
+    output = trajectory(
+        weights, asked.inputs, row.output_activation, row.forget_gate, row.cell_output_activation
+    ).output
     ends = np.flatnonzero(np.diff(asked.period, append=math.inf)) + 1
     followed = int(ends[FOLLOWED - 1])
     # right[k, t]: whether the output k steps later is right for step t.
-    shifts = range(min(int(row.interval), len(output) - followed + 1))
-    right = np.stack(
-        [is_correct(asked.targets[:followed], output[k : followed + k], float(row.tolerance)) for k in shifts]
-    )
+    shifts = range(min(row.interval, len(output) - followed + 1))
+    right = np.stack([is_correct(asked.targets[:followed], output[k : followed + k], row.tolerance) for k in shifts])
     by_period = np.stack(
         [part.all(axis=1) for part in np.split(right, ends[: FOLLOWED - 1], axis=1)], axis=1
     )  # [shifts, FOLLOWED]

@@ -14,7 +14,7 @@ from typing import IO, Any, TypeAlias
 import portalocker
 
 from timing_tasks.errors import ResultsError
-from timing_tasks.results.row import Row, read_rows, rows_text
+from timing_tasks.results.row import Key, Row, read_rows, rows_text
 
 
 class _Lock:
@@ -68,7 +68,7 @@ class ResultsFolder:
         self.checkpoints = path / "checkpoints"
         self._lock: _Lock | None = None
 
-    def complete(self, wanted: Iterable[tuple[str, ...]]) -> list[Row] | None:
+    def complete(self, wanted: Iterable[Key]) -> list[Row] | None:
         """All rows of the folder, if it has those with the replica keys `wanted`, whatever engine made them; else None.
 
         Only reads: a folder that another run is writing, or that cannot be written, serves too.
@@ -158,7 +158,7 @@ class ResultsFolder:
                 conditions.
         """
         rows = read_rows(self.rows_path)
-        mine = {"version": str(self.identity["version"]), "seed": str(self.identity["seed"])}
+        mine = {"version": self.identity["version"], "seed": self.identity["seed"]}
         strange = {
             key for key, row in {row.condition: row for row in rows}.items() if row.condition_name not in conditions
         }

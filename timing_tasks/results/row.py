@@ -1,68 +1,100 @@
-"""One row per replica: what `runs.csv` has, as text, and how it is read."""
+"""One row per replica: typed in memory, text in `runs.csv`; the way to text and the way back stand here and nowhere else."""
 
 from __future__ import annotations
 
 import csv
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
 import timing_tasks
-from timing_tasks.conditions.condition import CONDITION_COLUMNS, condition_name
+from timing_tasks.conditions.condition import CONDITION_COLUMNS
 from timing_tasks.errors import ResultsError
-from timing_tasks.tasks.task import Task
+from timing_tasks.tasks.task import Task, read_readings
 
 STATUSES = ("solved", "unsolved", "diverged")
+_OF_NETS = ("cell_output_activation",)  # of the readings; the others are of streams
+Key: TypeAlias = tuple[Any, ...]  # the values of some columns of a row
 
-
-_condition_columns: Callable[[object], tuple[str, ...]] = attrgetter(*CONDITION_COLUMNS)
+_condition_columns: Callable[[object], Key] = attrgetter(*CONDITION_COLUMNS)
 csv.field_size_limit(2**31 - 1)  # the weights of a row can be many
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one replica; every field is text, as in the file.
+    """What became of one replica.
 
-    `interval` is F in steps, `offsets` as in `0 1 2`, `training_streams` those that a solved net needed and another
-    spent, `rmse` that of the test streams that solved it, `model` the net's layer and how many cells or units it has,
-    `readings` what of the streams is read otherwise than in PAPER.md 4, `test_size` the periods that were right in the
-    last test stream, `weights` the net's at the end, for peephole cells in the order of WEIGHT_NAMES, for other layers
-    in that of their parameters: their digits are those of the float64 numbers, so that the net can be had again
-    exactly.
+    Attributes:
+        task: its name.
+        interval: F, in steps; for `pfg` the period.
+        offsets: the set of I(n), in steps; empty for `pfg`.
+        waveform: of `pfg`, else empty.
+        peepholes: whether the net has them.
+        initial_state: its name, and the noise where there is some.
+        recipe: its name.
+        protocol: its name.
+        replica: the number of the net within its condition.
+        seed: of the run.
+        status: one of STATUSES.
+        training_streams: those that a solved net needed and another spent.
+        rmse: root mean square error of the test streams that solved the net; None for a net that is not solved.
+        net_steps: time steps of training and test streams.
+        engine: who trained the net.
+        version: of this package.
+        commit: of this package.
+        forget_gate: whether the net has one.
+        output_activation: of the output unit.
+        tolerance: of a prediction.
+        model: the net's layer and how many cells or units it has.
+        readings: what of the streams is read otherwise than in PAPER.md 4, see `Task.readings`.
+        test_size: periods that were right in the last test stream.
+        weights: the net's at the end, float64: for peephole cells in the order of WEIGHT_NAMES, for other layers in
+            that of their parameters. The file has all their digits, so that the net can be had again exactly.
     """
 
     task: str
-    interval: str
-    offsets: str
+    interval: int
+    offsets: tuple[int, ...]
     waveform: str
-    peepholes: str
+    peepholes: bool
     initial_state: str
     recipe: str
     protocol: str
-    replica: str
-    seed: str
+    replica: int
+    seed: int
     status: str
-    training_streams: str
-    rmse: str
-    net_steps: str
+    training_streams: int
+    rmse: float | None
+    net_steps: int
     engine: str
     version: str
     commit: str
-    forget_gate: str
+    forget_gate: bool
     output_activation: str
-    tolerance: str
+    tolerance: float
     model: str
     readings: str
-    test_size: str
-    weights: str
+    test_size: int
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a row that no replica can have."""
+        if self.status not in STATUSES or (self.status == "solved") != (self.rmse is not None):
+            raise ValueError(f"{self.status} with a root mean square error of {self.rmse}")
 
     @property
-    def condition(self) -> tuple[str, ...]:
+    def is_solved(self) -> bool:
+        """Whether the net is."""
+        return self.status == "solved"
+
+    @property
+    def condition(self) -> Key:
         """What rows of one condition have in common; the values of `Condition.columns`."""
         return _condition_columns(self)
 
@@ -72,42 +104,109 @@ class Row:
         return condition_name(vars(self))
 
     @property
-    def replica_key(self) -> tuple[str, ...]:
+    def replica_key(self) -> Key:
         """What no two rows of a file have in common."""
         return (*self.condition, self.seed, self.replica)
 
     @property
     def asked(self) -> Task:
-        """The task."""
-        offsets = tuple(map(int, self.offsets.split()))
-        readings = dict(reading.split("=") for reading in self.readings.split())
-        return Task(
-            *(self.task, int(self.interval), offsets, self.waveform, float(self.tolerance)),
-            first_spike_later=int(readings.get("first_spike_later", 0)),
-            first_phase=int(readings.get("first_phase", 0)),
-            gts_input=readings.get("gts_input", "throughout"),
-        )
+        """The task.
+
+        Raises:
+            ConfigurationError: there is no such task.
+        """
+        readings = {key: value for key, value in read_readings(self.readings).items() if key not in _OF_NETS}
+        asked: Task = Task(self.task, self.interval, self.offsets, self.waveform, self.tolerance, **readings)
+        return asked
+
+    @property
+    def cell_output_activation(self) -> str:
+        """Of the net, as `trajectory` takes it."""
+        return str(read_readings(self.readings).get("cell_output_activation", "identity"))
 
     @property
     def net_weights(self) -> np.ndarray:
-        """The weights at the end, float64, shape [19] and in the order of WEIGHT_NAMES for the paper's net."""
-        return np.array([float(weight) for weight in self.weights.split()])
+        """The weights at the end, a new array, float64, shape [19] and in the order of WEIGHT_NAMES for the paper's net."""
+        return np.array(self.weights, dtype=np.float64)
 
     @property
-    def order(self) -> tuple[object, ...]:
-        """Where the row stands in a file; whole numbers of any length sort by their size if the length goes first."""
-
-        def number(text: str) -> tuple[int, str]:
-            return len(text), text
-
-        offsets = tuple(map(number, self.offsets.split()))
-        return (
-            *(self.task, self.waveform, number(self.interval), offsets, *self.condition[4:], number(self.seed)),
-            number(self.replica),
-        )
+    def order(self) -> Key:
+        """Where the row stands in a file."""
+        return (self.task, self.waveform, self.interval, self.offsets, *self.condition[4:], self.seed, self.replica)
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """How values of a type are written, and read again: `read` raises ValueError for a text that is none."""
+
+    write: Callable[[Any], str]
+    read: Callable[[str], Any]
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():  # int() takes a sign, spaces and underscores
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text)
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text == "true"
+
+
+# float's repr is the shortest text that gives the same float64 again.
+KINDS = {
+    "str": _Kind(str, str),
+    "int": _Kind(str, _whole),
+    "bool": _Kind(lambda value: str(value).lower(), _truth),
+    "float": _Kind(repr, float),
+    "float | None": _Kind(
+        lambda value: "" if value is None else repr(value), lambda text: float(text) if text else None
+    ),
+    "tuple[int, ...]": _Kind(lambda values: " ".join(map(str, values)), lambda text: tuple(map(_whole, text.split()))),
+    "tuple[float, ...]": _Kind(
+        lambda values: " ".join(map(repr, values)), lambda text: tuple(map(float, text.split()))
+    ),
+}
 COLUMNS = tuple(field.name for field in fields(Row))
+_KIND_OF: dict[str, _Kind] = {field.name: KINDS[str(field.type)] for field in fields(Row)}
+_KINDS = tuple(_KIND_OF.values())
+_values: Callable[[Row], Key] = attrgetter(*COLUMNS)
+
+
+def texts_of(row: Row) -> list[str]:
+    """What the file has in each of COLUMNS."""
+    return [kind.write(value) for kind, value in zip(_KINDS, _values(row), strict=True)]
+
+
+def row_of_texts(texts: Sequence[str]) -> Row:
+    """The inverse of `texts_of`.
+
+    Raises:
+        ValueError: it is not a row.
+    """
+    return Row(*(kind.read(text) for kind, text in zip(_KINDS, texts, strict=True)))
+
+
+def key_texts(columns: Sequence[str], key: Key) -> list[str]:
+    """The values of some columns as a file has them."""
+    return [_KIND_OF[name].write(value) for name, value in zip(columns, key, strict=True)]
+
+
+def key_of_texts(columns: Sequence[str], texts: Sequence[str]) -> Key:
+    """The inverse of `key_texts`.
+
+    Raises:
+        ValueError: a text is not one of its column.
+    """
+    return tuple(_KIND_OF[name].read(text) for name, text in zip(columns, texts, strict=True))
+
+
+def condition_name(columns: Mapping[str, Any]) -> str:
+    """A condition in one text, as `run.json` has it, from the values of CONDITION_COLUMNS."""
+    texts = key_texts(CONDITION_COLUMNS, tuple(columns[name] for name in CONDITION_COLUMNS))
+    return " ".join(f"{name}={text}" for name, text in zip(CONDITION_COLUMNS, texts, strict=True) if text)
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -129,31 +228,20 @@ def read_rows(path: Path) -> list[Row]:
             raise ResultsError(
                 f"{path}: not the columns of timing-tasks {timing_tasks.__version__} (differing: {unknown})"
             )
-        rows: list[Row] = []
-        seen: set[tuple[str, ...]] = set()
+        rows: dict[Key, Row] = {}
         for line, cells in enumerate(reader, start=2):
-            if len(cells) != len(COLUMNS) or not _is_row(row := Row(*cells)):
-                raise ResultsError(f"{path}: line {line} is not a row of results")
-            if row.replica_key in seen:
+            try:
+                row = row_of_texts(cells)
+            except ValueError:
+                raise ResultsError(f"{path}: line {line} is not a row of results") from None
+            if rows.setdefault(row.replica_key, row) is not row:
                 raise ResultsError(f"{path}: line {line} repeats a replica")
-            seen.add(row.replica_key)
-            rows.append(row)
-    return rows
+    return list(rows.values())
 
 
 def cells_of(lines: Iterable[str]) -> Iterator[list[str]]:
     """The cells of each line of CSV; a NUL, such as a power cut leaves and Python 3.10 cannot read, as a sign that no cell has."""
     return csv.reader(line.replace("\0", "\ufffd") for line in lines)
-
-
-def _is_row(row: Row) -> bool:
-    numbers = (row.replica, row.seed, row.training_streams, row.net_steps, row.test_size)
-    try:
-        [float(number) for number in (row.rmse or "0", *row.weights.split())]
-    except ValueError:
-        return False
-    is_solved = row.status == "solved"
-    return row.status in STATUSES and is_solved == bool(row.rmse) and all(number.isdecimal() for number in numbers)
 
 
 def rows_text(rows: Sequence[Row], header: bool) -> str:
@@ -162,5 +250,5 @@ def rows_text(rows: Sequence[Row], header: bool) -> str:
     writer = csv.writer(text, lineterminator="\n")
     if header:
         writer.writerow(COLUMNS)
-    writer.writerows(map(attrgetter(*COLUMNS), rows))  # astuple copies every value
+    writer.writerows(map(texts_of, rows))
     return text.getvalue()

@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from timing_tasks.conditions.condition import CONDITION_COLUMNS
-from timing_tasks.errors import ResultsError
-from timing_tasks.results.row import Row, cells_of
+from timing_tasks.results.beside import KEY_COLUMNS, append_lines, read_lines
+from timing_tasks.results.row import Key, Row
 
-COLUMNS = (*CONDITION_COLUMNS, "seed", "replica", "seconds")
+COLUMNS = (*KEY_COLUMNS, "seconds")
 
 
 def append_seconds(folder: Path, seconds: Mapping[Row, float]) -> None:
     """Add the seconds that some rows' nets cost to the file of a folder."""
-    path = folder / "seconds.csv"
-    is_new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        if is_new:
-            writer.writerow(COLUMNS)
-        writer.writerows((*row.replica_key, f"{value:.4g}") for row, value in seconds.items())
+    lines = {row.replica_key: [f"{value:.4g}"] for row, value in seconds.items()}
+    append_lines(folder / "seconds.csv", COLUMNS, lines)
 
 
-def read_seconds(folder: Path) -> dict[tuple[str, ...], float]:
+def read_seconds(folder: Path) -> dict[Key, float]:
     """The seconds by `Row.replica_key`; nothing of a file that is not there, nor of lines that a kill has torn.
 
     Raises:
         ResultsError: the file cannot be read.
     """
-    path = folder / "seconds.csv"
-    found = {}
-    try:
-        with path.open(newline="", encoding="utf-8", errors="replace") as file:
-            for cells in cells_of(file):
-                with contextlib.suppress(ValueError):
-                    *key, seconds = cells
-                    if len(cells) == len(COLUMNS) and math.isfinite(float(seconds)):
-                        found[tuple(key)] = float(seconds)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ResultsError.of(path, error) from None
-    return found
+    return read_lines(folder / "seconds.csv", COLUMNS, _seconds)
+
+
+def _seconds(texts: Sequence[str]) -> float:
+    value = float(texts[0])
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a time")
+    return value

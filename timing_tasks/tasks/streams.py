@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from timing_tasks.philox import check_key, philox4x32
-from timing_tasks.tasks.task import Task
+from timing_tasks.philox import check_key
+
+if TYPE_CHECKING:
+    from timing_tasks.tasks.task import Task
 
 
 class Purpose(IntEnum):
@@ -60,21 +63,8 @@ def offsets(
     check_key(seed, replica)
     if periods is None:
         periods = task.training_periods if purpose == Purpose.TRAINING else task.test_periods
-    seed, replica, number, test = (column[..., None] for column in np.broadcast_arrays(seed, replica, number, test))
-    shape = (*number.shape[:-1], periods)
-    choices = np.asarray(task.offsets or (0,), dtype=np.int64)
-    if task.name == "nmsd" and purpose == Purpose.TEST:
-        return choices[test]  # every possible input in turn
-    if not task.is_random:
-        return np.broadcast_to(choices, shape)
-    draw, stream_word = (number, 0) if task.name == "nmsd" else (np.arange(periods), number)
-    draw, stream_word, test, seed, replica, _ = np.broadcast_arrays(
-        draw, stream_word, test, seed, replica, np.empty(shape)
-    )
-    words = philox4x32((draw // 4, stream_word, test, np.full(shape, int(purpose))), (seed, replica))
-    word = np.choose(draw % 4, words)
-    drawn: np.ndarray = choices[(word * len(choices)) >> 32]
-    return drawn
+    seed, replica, number, test = np.broadcast_arrays(seed, replica, number, test)
+    return task.draw(seed, replica, purpose, number, test, periods)
 
 
 def stream(
@@ -105,19 +95,4 @@ def stream(
 
 def stream_of(task: Task, offsets: Sequence[int] | np.ndarray) -> Stream:
     """The stream of a task that has these I(n)."""
-    drawn = np.asarray(offsets, dtype=np.int64)
-    lengths = task.min_interval + drawn
-    lengths[:1] += task.first_spike_later
-    ends = np.cumsum(lengths) - 1  # T(n), counted from 0
-    steps = int(lengths.sum())
-    period = np.repeat(np.arange(len(drawn)), lengths)
-    spikes = np.zeros(steps)
-    spikes[ends] = 1.0
-    if task.name == "pfg":
-        return Stream(np.zeros(steps), np.tile(task.waveform_targets(), len(drawn)), np.ones(steps, dtype=bool), period)
-    values = drawn[period].astype(np.float64)
-    if task.name == "gts":
-        starts = np.concatenate([[True], period[1:] > period[:-1]])
-        shown = values if task.gts_input == "throughout" else values * starts
-        return Stream(shown, spikes, np.ones(steps, dtype=bool), period)
-    return Stream(spikes, values * spikes, spikes > 0, period)
+    return task.stream_of(np.asarray(offsets, dtype=np.int64))

@@ -15,8 +15,6 @@ from timing_tasks.learning.online.engine import create
 from timing_tasks.report.check import again, differing, sample
 from timing_tasks.report.tables import Table, show
 
-_WIDTH = 120
-
 
 def main(config: DictConfig, call: Call) -> None:
     """Draw rows, train their nets again, say which came out the same; exit status 1 if one did not."""
@@ -28,7 +26,7 @@ def main(config: DictConfig, call: Call) -> None:
     results = results_of(config, call)
     engine = create(config.engine.name, config.engine.threads)
     sampled = sample(results, count, most_net_steps, seed)
-    console = Console(width=max(Console().width, _WIDTH))
+    console = Console()
     with Progress(console=console) as bar:
         task = bar.add_task(f"{len(sampled)} nets", total=1.0)
         rows = again(sampled, engine, lambda part: bar.update(task, completed=part))
@@ -37,8 +35,11 @@ def main(config: DictConfig, call: Call) -> None:
         differences = differing(one.row, row)
         failed += bool(differences)
         verdict = f"differs: {', '.join(differences)}" if differences else "the same"
-        lines.append((one.folder, str(one.condition), one.row.replica, one.row.status, one.row.net_steps, verdict))
+        lines.append(
+            (one.folder, str(one.condition), str(one.row.replica), one.row.status, str(one.row.net_steps), verdict)
+        )
     title = f"{len(rows) - failed} of {len(rows)} rows came out the same, digit for digit"
-    show(Table(title, ("folder", "condition", "replica", "status", "net-steps", "again"), tuple(lines)), console)
+    header = ("folder", "condition", "replica", "status", "net-steps", "again")
+    show(Table(title, header, tuple(lines), (), ("net-steps", "status", "folder")), console)
     if failed:
         sys.exit(1)

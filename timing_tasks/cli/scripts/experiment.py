@@ -13,8 +13,6 @@ from timing_tasks.errors import NothingToDrawError
 from timing_tasks.experiment import run as runs
 from timing_tasks.results.folder import write_whole
 
-_WIDTH = 150  # of the widest table; narrower terminals wrap its lines
-
 
 def main(config: DictConfig, call: Call) -> None:
     """Run what is missing, then print and write the tables and draw the figures."""
@@ -42,7 +40,7 @@ def produce(config: DictConfig, call: Call) -> str:
         UserError: a value or a folder that cannot be used, or no net that could be drawn.
     """
     described = experiment(config)
-    console = Console(width=max(Console().width, _WIDTH))
+    console = Console()
     announce = announcing(console)
     rows = runs.run(described, announce)
     if not rows:  # this process has only helped another
@@ -52,10 +50,12 @@ def produce(config: DictConfig, call: Call) -> str:
     from timing_tasks.report.tables import markdown, show
     from timing_tasks.report.tables.cells import title_of
     from timing_tasks.results.published import read_published
+    from timing_tasks.results.reliability import read_reliability
     from timing_tasks.results.seconds import read_seconds
 
     values = read_published(call.published)
-    of = Sources(rows, values, read_seconds(described.output), described.conditions)
+    folder = described.output
+    of = Sources(rows, values, read_seconds(folder), read_reliability(folder), described.conditions)
     made = (TABLES[name](title_of(described.title, rows), of) for name in config.tables)
     tables = [table for table in made if table is not None]
     parts = ["\n".join(map(markdown, tables))] if tables else []

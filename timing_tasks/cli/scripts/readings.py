@@ -15,8 +15,6 @@ from timing_tasks.errors import ConfigurationError
 from timing_tasks.experiment import run as runs
 from timing_tasks.results.folder import write_whole
 
-_WIDTH = 190  # of the table; narrower terminals wrap its lines
-
 
 def main(config: DictConfig, call: Call) -> None:
     """Run what is missing of every reading, each in a folder of its own, then print and write the table.
@@ -39,7 +37,7 @@ def main(config: DictConfig, call: Call) -> None:
     for name in chosen:
         own = (*call.overrides, *config.readings[name])
         described[name] = experiment(call.other(call.name, own, str(output / name)).config())
-    console = Console(width=max(Console().width, _WIDTH))
+    console = Console()
     rows = {name: runs.run(one, announcing(console)) for name, one in described.items()}
     if not any(rows.values()):  # this process has only helped another
         return

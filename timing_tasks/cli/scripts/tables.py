@@ -12,7 +12,8 @@ from timing_tasks.report.tables.horizon import horizon
 from timing_tasks.report.tables.pairs import initial_states, test_time, variants
 from timing_tasks.report.tables.recipes import recipes, summary
 from timing_tasks.results.published import Published
-from timing_tasks.results.row import Row
+from timing_tasks.results.reliability import Reliability
+from timing_tasks.results.row import Key, Row
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,21 @@ class Sources:
         rows: of the experiment.
         published: the paper's values.
         seconds: that nets have cost, by `Row.replica_key`.
+        reliability: of solved nets, likewise.
         conditions: of the experiment.
     """
 
     rows: Sequence[Row]
     published: Sequence[Published]
-    seconds: Mapping[tuple[str, ...], float]
+    seconds: Mapping[Key, float]
+    reliability: Mapping[Key, Reliability]
     conditions: Sequence[Condition]
 
 
 TABLES: dict[str, Callable[[str, Sources], Table | None]] = {
-    "comparison": lambda title, of: comparison(title, of.rows, of.published),
+    "comparison": lambda title, of: comparison(title, of.rows, of.published, of.reliability),
     "variants": lambda title, of: variants(f"{title}: net against net", of.rows),
-    "initial_states": lambda title, of: initial_states(title, of.rows),
+    "initial_states": lambda title, of: initial_states(title, of.rows, of.reliability),
     "test_time": lambda title, of: test_time(f"{title} at test time", of.rows),
     "recipes_summary": lambda title, of: summary(title, of.rows, of.seconds),
     "recipes": lambda title, of: recipes(f"{title}, condition by condition", of.rows, of.seconds),

@@ -14,18 +14,18 @@ from timing_tasks.report.tables import Table, show
 from timing_tasks.report.tables.cells import TASK_COLUMNS
 from timing_tasks.report.tables.verdict import peepholes, verdict
 from timing_tasks.results.published import read_published
+from timing_tasks.results.reliability import read_reliability
 from timing_tasks.results.row import read_rows
 
 # Those of the paper of which it reports numbers that are known; and more nets of the same conditions, with the same
 # first ones.
 PAPERS_TABLES = ("table1", "table3", "table4", "hundred")
 SEARCHES = ("protocols", "rates")  # for the protocol with which the paper's numbers come out
-_WIDTH = 190  # of the table; narrower terminals wrap its lines
 
 
 def main(config: DictConfig, call: Call) -> None:
     """Print the tables."""
-    console = Console(width=max(Console().width, _WIDTH))
+    console = Console()
     for table in verdicts(results_of(config, call), call):
         show(table, console)
 
@@ -56,8 +56,12 @@ def verdicts(results: Path, call: Call) -> list[Table]:
     rows = list({row.replica_key: row for path in files for row in read_rows(path)}.values())
     if not rows:
         raise ResultsError(f"{results}: no rows of {', '.join(PAPERS_TABLES)}")
+    reliability = {key: one for path in files for key, one in read_reliability(path.parent).items()}
     values = read_published(call.published)
     rows.sort(key=lambda row: next((place for place, value in enumerate(values) if value.is_of(row)), len(values)))
     tried = [condition for name in SEARCHES for condition in conditions(call.other(name).config())]
     searched = {tuple(condition.columns[name] for name in TASK_COLUMNS) for condition in tried}
-    return [verdict("The verdict", rows, values, searched), peepholes("Are peepholes better?", rows, values)]
+    return [
+        verdict("The verdict", rows, values, searched, reliability),
+        peepholes("Are peepholes better?", rows, values),
+    ]

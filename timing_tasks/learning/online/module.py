@@ -101,7 +101,13 @@ class OnlinePopulationModule(PopulationModule):
     def outputs(self, index: int, stream: Stream) -> np.ndarray:
         """See `PopulationModule.outputs`."""
         condition = self.population.condition_of(index)
-        return trajectory(self.weights(index), stream.inputs, condition.output_activation, condition.forget_gate).output
+        return trajectory(
+            self.weights(index),
+            stream.inputs,
+            condition.output_activation,
+            condition.forget_gate,
+            condition.protocol.cell_output_activation,
+        ).output
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the state by replica."""

@@ -11,10 +11,26 @@ import torch
 from timing_tasks.learning.online.population import CONDITION_RECORD, TRACES, WEIGHTS, Population, State
 from timing_tasks.models import instruction_set
 
-if (WEIGHTS, TRACES, CONDITION_RECORD.itemsize) != (native.WEIGHTS, native.TRACES, native.CONDITION_BYTES):
-    raise ImportError(
-        "the installed native engine belongs to another version of timing-tasks: reinstall with `pip install .`"
-    )
+
+def check_record(fields: list[tuple[str, str, int]], size: int) -> None:
+    """Compare the native engine's record of a condition with CONDITION_RECORD, field by field.
+
+    Args:
+        fields: name, type and offset in bytes of each.
+        size: of the record, in bytes.
+
+    Raises:
+        ImportError: they differ.
+    """
+    ours = [(name, str(dtype), offset) for name, (dtype, offset, *_) in (CONDITION_RECORD.fields or {}).items()]
+    if (WEIGHTS, TRACES, ours, CONDITION_RECORD.itemsize) != (native.WEIGHTS, native.TRACES, fields, size):
+        raise ImportError(_OTHER_VERSION)
+
+
+_OTHER_VERSION = (
+    "the installed native engine belongs to another version of timing-tasks: reinstall with `pip install .`"
+)
+check_record(native.CONDITION_FIELDS, native.CONDITION_BYTES)
 
 
 class NativeEngine:

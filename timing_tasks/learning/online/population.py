@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from timing_tasks.conditions.condition import Condition
+from timing_tasks.learning.online.cell import STATE_WEIGHTS
 from timing_tasks.models.weights import WEIGHT_NAMES, initial_weights
-from timing_tasks.tasks.task import TASKS
+from timing_tasks.tasks.paper import PFG, TASKS
 
 WEIGHTS = len(WEIGHT_NAMES)
 GATE_TRACES = WEIGHT_NAMES.index("s_0")  # ds/dw of the weights into input gate, forget gate and cell come first
-TRACES = GATE_TRACES + 2  # then those of s(0) and y(0)
+TRACES = 2 * STATE_WEIGHTS  # ds/dw of all weights that the state depends on, then dy/dw of them
 
 
 class Verdict(IntEnum):
@@ -42,7 +43,7 @@ _INTEGERS = (
         "momentum_carried_over",
         "training_between_tests",
     ),
-    *("first_spike_later", "input_at_start"),
+    *("state_carried_over", "first_spike_later", "input_at_start", "centred_logistic", "full_gradient"),
     *("training_periods", "test_periods", "test_streams", "budget_training_streams", "budget_net_steps"),
 )
 _REALS = ("learning_rate", "momentum", "tolerance", "initial_noise")
@@ -80,7 +81,7 @@ class Population:
         for record, condition in zip(records, conditions, strict=True):
             task, protocol = condition.task, condition.protocol
             values = {
-                "task": TASKS.index(task.name),
+                "task": TASKS.index(task.name) if task.name in TASKS else -1,  # which the online recipe refuses
                 "min_interval": task.min_interval,
                 "first_offset": len(offsets),
                 "offsets": len(task.offsets or (0,)),
@@ -97,8 +98,11 @@ class Population:
                 "momentum_carried_over": protocol.momentum_carried_over,
                 "training_between_tests": protocol.training_between_tests
                 and task.name != "nmsd",  # whose tests are one
-                "first_spike_later": task.first_spike_later,
-                "input_at_start": task.gts_input == "first_step",
+                "state_carried_over": protocol.state_carried_over,
+                "first_spike_later": getattr(task, "first_spike_later", 0),
+                "input_at_start": getattr(task, "gts_input", "") == "first_step",
+                "centred_logistic": protocol.cell_output_activation == "centred_logistic",
+                "full_gradient": protocol.gradient == "full",
                 "training_periods": task.training_periods,
                 "test_periods": task.test_periods,
                 "test_streams": task.test_streams,
@@ -113,7 +117,7 @@ class Population:
             for name, value in values.items():
                 record[name] = value
             offsets += task.offsets or (0,)
-            if task.waveform:
+            if isinstance(task, PFG):
                 targets += task.waveform_targets()[::-1].tolist()
         condition_of, number = np.array(replicas, dtype=np.int64).reshape(-1, 2).T
         return cls(
@@ -147,9 +151,11 @@ class State:
     Attributes:
         weights: in the order of WEIGHT_NAMES, shape [replicas, 19].
         deltas: the last changes of the weights, [replicas, 19].
-        traces: ds/dw within a training stream, else 0, [replicas, 13].
+        traces: ds/dw and dy/dw within a training stream, else 0, [replicas, 34]; the truncated gradient needs the first 13.
         cell_output: y(t), [replicas], like all that follow.
         cell_state: s(t).
+        carried_output: y after the last training stream's last step, where the next one begins there; else 0.
+        carried_state: s, likewise.
         squared_error: summed over the targets of the test streams since the last training stream.
         verdict: a Verdict.
         phase: 0 in a training stream, 1 in a test stream.
@@ -168,6 +174,8 @@ class State:
     traces: Tensor
     cell_output: Tensor
     cell_state: Tensor
+    carried_output: Tensor
+    carried_state: Tensor
     squared_error: Tensor
     verdict: Tensor
     phase: Tensor
@@ -184,7 +192,7 @@ class State:
     def blank(cls, count: int) -> State:
         """All zeros, for a number of replicas."""
         shapes = {"weights": (count, WEIGHTS), "deltas": (count, WEIGHTS), "traces": (count, TRACES)}
-        reals = {*shapes, "cell_output", "cell_state", "squared_error"}
+        reals = {*shapes, "cell_output", "cell_state", "carried_output", "carried_state", "squared_error"}
         names = [field.name for field in fields(cls)]
         return cls(
             *(torch.zeros(shapes.get(n, (count,)), dtype=torch.float64 if n in reals else torch.int64) for n in names)
@@ -197,7 +205,11 @@ class State:
         for position, condition in enumerate(population.conditions):
             rows = np.flatnonzero(population.condition == position)
             state.weights.numpy()[rows] = initial_weights(
-                population.seed[rows], population.replica[rows], condition.protocol.gate_biases, condition.peepholes
+                population.seed[rows],
+                population.replica[rows],
+                condition.protocol.gate_biases,
+                condition.peepholes,
+                condition.protocol.initial_weight_range,
             )
         return state
 

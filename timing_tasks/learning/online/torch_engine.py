@@ -17,15 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from timing_tasks.learning.online import cell
+from timing_tasks.learning.online.columns import Columns
 from timing_tasks.learning.online.fusion import FUSED, one_net_a_thread
 from timing_tasks.learning.online.population import Population, State, Verdict
 from timing_tasks.models.weights import WEIGHT_NAMES
 from timing_tasks.philox import philox4x32
+from timing_tasks.tasks.paper import TASKS
 from timing_tasks.tasks.streams import Purpose
-from timing_tasks.tasks.task import TASKS
 
 NMSD, _, GTS, PFG = range(len(TASKS))
-_S_0, _Y_0 = WEIGHT_NAMES.index("s_0"), WEIGHT_NAMES.index("y_0")
 
 
 class TorchEngine:
@@ -72,22 +73,22 @@ def _compiled_advance(on_gpu: bool) -> Callable[[_Run, int], None]:
     return torch.compile(_Run.advance, fullgraph=True, dynamic=on_gpu or None, options=FUSED)
 
 
-class _Run:
+class _Run(Columns):
     """One call of `run`: the population's and the state's columns.
 
     Attributes:
         n: the state with the replicas as the last dimension; during `advance` with lists of columns instead of
             matrices.
         is_noisy: whether there is noise on any initial state.
+        has_full_gradient: whether any net has the full gradient.
+        has_carried_state: whether any net's training streams begin where the last has ended.
     """
 
     def __init__(self, population: Population, state: State) -> None:
         def tensor(array: object) -> Tensor:
             return torch.as_tensor(array, device=state.verdict.device)
 
-        condition = tensor(population.condition)
-        for name in population.records.dtype.names or ():
-            setattr(self, name, tensor(population.records[name].copy())[condition])
+        super().__init__(population, state.verdict.device)
         self.replica, self.seed = tensor(population.replica), tensor(population.seed)
         # Never short: torch.compile would make another program where a tensor has one entry, or none.
         self.all_offsets, self.all_targets = (
@@ -96,40 +97,14 @@ class _Run:
         # Copies: torch.compile would make another program of a view.
         columns = {n: t.movedim(0, -1).clone(memory_format=torch.contiguous_format) for n, t in state.tensors().items()}
         self.n: Any = State(**columns)
-        self.is_noisy = bool(population.records["initial_noise"][population.condition].any())
+        self.is_noisy, self.has_full_gradient, self.has_carried_state = (
+            bool(population.records[name][population.condition].any())
+            for name in ("initial_noise", "full_gradient", "state_carried_over")
+        )
         self.is_single = self.task == NMSD
         self.is_dense = (self.task == GTS) | (self.task == PFG)
         self.offset = torch.zeros_like(self.task)
         self._draw(torch.ones_like(self.is_single))
-
-    # The columns of the population's records.
-    task: Tensor
-    min_interval: Tensor
-    first_offset: Tensor
-    offsets: Tensor
-    first_target: Tensor
-    peepholes: Tensor
-    forget_gate: Tensor
-    sigmoid_output: Tensor
-    learn_cell_state: Tensor
-    learn_cell_output: Tensor
-    frozen_weights: Tensor
-    update_per_stream: Tensor
-    update_without_target: Tensor
-    update_when_wrong: Tensor
-    momentum_carried_over: Tensor
-    training_between_tests: Tensor
-    first_spike_later: Tensor
-    input_at_start: Tensor
-    training_periods: Tensor
-    test_periods: Tensor
-    test_streams: Tensor
-    budget_training_streams: Tensor
-    budget_net_steps: Tensor
-    learning_rate: Tensor
-    momentum: Tensor
-    tolerance: Tensor
-    initial_noise: Tensor
 
     def advance(self, net_steps: int) -> None:
         n = self.n
@@ -165,8 +140,16 @@ class _Run:
         drawn = self.all_offsets[self.first_offset + choice.minimum(self.offsets - 1)]
         self.offset = torch.where(where, drawn, self.offset)
 
+    def _shift(self, training: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to the initial state of the present stream, to s(0) and to y(0): noise, or what the last has left."""
+        shift_s, shift_y = self._noise(training)
+        if self.has_carried_state:
+            carried = training & (self.state_carried_over == 1)
+            shift_s = torch.where(carried, self.n.carried_state, shift_s)
+            shift_y = torch.where(carried, self.n.carried_output, shift_y)
+        return shift_s, shift_y
+
     def _noise(self, training: Tensor) -> tuple[Tensor, Tensor]:
-        """What is added to the initial state of the present stream, to s(0) and to y(0)."""
         if not self.is_noisy:
             return self.initial_noise, self.initial_noise
         zero = torch.zeros_like(self.seed)
@@ -182,7 +165,6 @@ class _Run:
         w = dict(zip(WEIGHT_NAMES, n.weights, strict=True))
         training = active & (n.phase == 0)
         first = (n.period == 0) & (n.step == 0)
-        peepholes, learns_s0, learns_y0 = self.peepholes == 1, self.learn_cell_state == 1, self.learn_cell_output == 1
 
         # The stream's next step.
         length = self._length()
@@ -198,47 +180,31 @@ class _Run:
         has_target = self.is_dense | at_end
 
         # Forward (PAPER.md 1).
-        noise_s, noise_y = self._noise(training)
-        s_old = torch.where(first, w["s_0"] + noise_s, n.cell_state)
-        y_old = torch.where(first, w["y_0"] + noise_y, n.cell_output)
-        s_seen = torch.where(peepholes, s_old, 0.0)
-        i = torch.sigmoid(w["w_ix"] * x + w["w_ih"] * y_old + w["b_i"] + w["p_i"] * s_seen)
-        f = torch.sigmoid(w["w_fx"] * x + w["w_fh"] * y_old + w["b_f"] + w["p_f"] * s_seen)
-        f = torch.where(self.forget_gate == 1, f, 1.0)
-        g = w["w_cx"] * x + w["w_ch"] * y_old + w["b_c"]
-        s = f * s_old + i * g
-        s_seen_new = torch.where(peepholes, s, 0.0)
-        o = torch.sigmoid(w["w_ox"] * x + w["w_oh"] * y_old + w["b_o"] + w["p_o"] * s_seen_new)
-        y = o * s
-        net_k = w["w_kh"] * y + w["b_k"]
+        shift_s, shift_y = self._shift(training)
+        s_old = torch.where(first, w["s_0"] + shift_s, n.cell_state)
+        y_old = torch.where(first, w["y_0"] + shift_y, n.cell_output)
+        u = cell.forward(w, x, s_old, y_old, self.peepholes == 1, self.forget_gate == 1, self.centred_logistic == 1)
+        net_k = w["w_kh"] * u.y + w["b_k"]
         squashed = torch.sigmoid(net_k)
         z = torch.where(self.sigmoid_output == 1, squashed, net_k)
         slope = torch.where(self.sigmoid_output == 1, squashed * (1 - squashed), 1.0)
         error = torch.where(has_target, d - z, 0.0)
         wrong = has_target & ~(error.abs() < self.tolerance)
 
-        # Traces ds/dw and the descent (PAPER.md 2), in the order of the weights.
-        by_i, by_f = g * i * (1 - i), s_old * f * (1 - f)
-        one = torch.ones_like(x)
-        changes = (
-            *(by_i * v for v in (x, y_old, one, s_seen)),
-            *(by_f * v for v in (x, y_old, one, s_seen)),
-            *(i * v for v in (x, y_old, one)),
-            # Of the initial state: exact at the first step, carried by the forget gate alone after it.
-            torch.where(first & learns_s0, f + torch.where(peepholes, by_i * w["p_i"] + by_f * w["p_f"], 0.0), 0.0),
-            torch.where(first & learns_y0, by_i * w["w_ih"] + by_f * w["w_fh"] + i * w["w_ch"], 0.0),
-        )
-        kept = f * torch.where(first, 0.0, 1.0)
-        traces = [kept * trace + change for trace, change in zip(n.traces, changes, strict=True)]
+        # Traces and the descent (PAPER.md 2), in the order of the weights.
         descends = (
             training & (has_target | (self.update_without_target == 1)) & ~(wrong & (self.update_when_wrong == 0))
         )
         at_k = error * slope
-        at_s, at_o = at_k * w["w_kh"] * o, at_k * w["w_kh"] * s * o * (1 - o)
-        downhill = [at_s * trace for trace in traces]
-        downhill[_S_0] = torch.where(learns_s0, downhill[_S_0], 0.0)
-        downhill[_Y_0] = torch.where(learns_y0, downhill[_Y_0] + torch.where(first, at_o * w["w_oh"], 0.0), 0.0)
-        downhill += [*(at_o * v for v in (x, y_old, one, s_seen_new)), at_k * y, at_k]
+        start = cell.Start(first, self.learn_cell_state == 1, self.learn_cell_output == 1)
+        traces, downhill = cell.truncated(w, u, n.traces, start, at_k * w["w_kh"])
+        traces += n.traces[len(traces) :]
+        if self.has_full_gradient:
+            both = zip(cell.full(w, u, n.traces, start, at_k * w["w_kh"]), (traces, downhill), strict=True)
+            traces, downhill = (
+                [torch.where(self.full_gradient == 1, f, t) for f, t in zip(*pair, strict=True)] for pair in both
+            )
+        downhill += [at_k * u.y, at_k]
         # A change per stream sums up the stream's gradients in the deltas, to which the momentum is applied between
         # streams.
         momentum = torch.where(self.update_per_stream == 1, 1.0, self.momentum)
@@ -248,7 +214,7 @@ class _Run:
         ]
         self._move(descends & (self.update_per_stream == 0))
         n.traces = [torch.where(training, trace, 0.0) for trace in traces]
-        n.cell_state, n.cell_output = torch.where(active, s, n.cell_state), torch.where(active, y, n.cell_output)
+        n.cell_state, n.cell_output = torch.where(active, u.s, n.cell_state), torch.where(active, u.y, n.cell_output)
         n.squared_error = torch.where(training, 0.0, torch.where(active, n.squared_error + error**2, n.squared_error))
         n.net_steps = n.net_steps + active
         self._follow(active, training, at_end, wrong, ~error.isfinite())
@@ -287,6 +253,10 @@ class _Run:
         passed = torch.where(between & tested & wrong, 0, n.test_stream + (tested & ~wrong))
         n.test_stream = torch.where(trained & ~between, 0, passed)
         self._move(trained & (self.update_per_stream == 1))
+        if self.has_carried_state:
+            carried = trained & (self.state_carried_over == 1)
+            n.carried_state = torch.where(carried, n.cell_state, n.carried_state)
+            n.carried_output = torch.where(carried, n.cell_output, n.carried_output)
         n.targets = torch.where(trained, 0, n.targets)
         solved = tested & ~wrong & (n.test_stream == self.test_streams)
         spent = (n.training_streams >= self.budget_training_streams) | (n.net_steps >= self.budget_net_steps)

@@ -34,7 +34,7 @@ def horizon(rows: Sequence[Row]) -> Figure:
         for recipe, (marker, line, color) in zip(recipes, _LOOKS, strict=False):
             shift = 1.03 ** (2 * recipes.index(recipe) - 1)  # side by side
             mine = [some for some in conditions if (some[0].task, some[0].recipe) == (task, recipe)]
-            points = sorted((int(some[0].interval), summarise(some)) for some in mine)
+            points = sorted((some[0].interval, summarise(some)) for some in mine)
             half = [(f, s) for f, s in points if math.isfinite(s.median)]
             axes.plot(
                 [f * shift for f, _ in half],
@@ -53,7 +53,7 @@ def horizon(rows: Sequence[Row]) -> Figure:
                     if math.isfinite(at):
                         below = {"textcoords": "offset points", "xytext": (0, -12), "fontsize": 7, "ha": "center"}
                         axes.annotate(f"{s.solved}/{s.nets}", (f * shift, at), color=color, **below)
-        intervals = sorted({int(some[0].interval) for some in conditions if some[0].task == task})
+        intervals = sorted({some[0].interval for some in conditions if some[0].task == task})
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xticks(intervals, map(str, intervals))

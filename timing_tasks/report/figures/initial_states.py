@@ -14,7 +14,7 @@ from timing_tasks.conditions.model import PEEPHOLE_LSTM
 from timing_tasks.report.figures.trajectories import first_solved, periods, units_over_time
 from timing_tasks.report.restarts import FOLLOWED, STARTS, distance, orbit, outcome, own_state, restarted
 from timing_tasks.report.tables.cells import asked, by_condition, net
-from timing_tasks.results.row import Row
+from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import paired_ratio
 
 _SHAPES = ("cos", "tri", "rect")
@@ -23,7 +23,7 @@ _SHAPES = ("cos", "tri", "rect")
 def ratios(rows: Sequence[Row]) -> Figure:
     """Training streams with a learned state over those with the zero state, net by net."""
     conditions = by_condition([row for row in rows if row.initial_state in ("zero", "learned")])
-    pairs: dict[tuple[str, ...], dict[str, list[Row]]] = {}
+    pairs: dict[Key, dict[str, list[Row]]] = {}
     for some in conditions:
         pairs.setdefault(replace(some[0], initial_state="").condition, {})[some[0].initial_state] = some
     shown = [
@@ -39,7 +39,7 @@ def ratios(rows: Sequence[Row]) -> Figure:
         solved = {name: sum(row.status == "solved" for row in some) for name, some in pair.items()}
         if result.pairs > 1:
             low, high = result.interval
-            face = "black" if first.peepholes == "true" else "white"
+            face = "black" if first.peepholes else "white"
             axes.plot([low, high], [place, place], color="black", linewidth=1.2)
             axes.plot([result.ratio], [place], "o", color="black", markerfacecolor=face, markersize=5)
         else:
@@ -71,21 +71,20 @@ def learned_states(rows: Sequence[Row]) -> Figure:
     for panel in axes[1, 1:]:
         panel.sharey(axes[1, 0])
     paper = str(PEEPHOLE_LSTM)
-    generators = [r for r in rows if (r.task, r.tolerance, r.peepholes, r.model) == ("pfg", "0.3", "true", paper)]
+    generators = [r for r in rows if (r.task, r.tolerance, r.peepholes, r.model) == ("pfg", 0.3, True, paper)]
     for panel, shape in zip(axes[0], _SHAPES, strict=True):
         panel.set_title(f"PFG F=10 {shape}, peephole", fontsize=9)
         panel.set_xlabel("cell state s")
         if not any(
-            (r.waveform, r.interval, r.initial_state, r.status) == (shape, "10", "learned", "solved")
-            for r in generators
+            (r.waveform, r.interval, r.initial_state, r.status) == (shape, 10, "learned", "solved") for r in generators
         ):
             panel.text(
                 0.5, 0.5, "no net solved\nwith a learned state", transform=panel.transAxes, ha="center", va="center"
             )
             continue
-        row = first_solved(generators, waveform=shape, interval="10", initial_state="learned")
+        row = first_solved(generators, waveform=shape, interval=10, initial_state="learned")
         curve, anchor = orbit(row)
-        closed = np.concatenate([curve[-int(row.interval) :], curve[-int(row.interval) :][:1]])
+        closed = np.concatenate([curve[-row.interval :], curve[-row.interval :][:1]])
         panel.plot(closed[:, 0], closed[:, 1], color="0.65", linewidth=2, marker=".")
         panel.plot(
             *anchor, "o", markersize=11, markerfacecolor="none", color="black", label="state before a late period"
@@ -102,7 +101,7 @@ def learned_states(rows: Sequence[Row]) -> Figure:
         frameon=False,
     )
     for panel, shape in zip(axes[1], _SHAPES, strict=True):
-        for place, (interval, name) in enumerate([(f, n) for f in ("10", "25") for n in ("learned", "zero")]):
+        for place, (interval, name) in enumerate([(f, n) for f in (10, 25) for n in ("learned", "zero")]):
             solved = [
                 r
                 for r in generators
@@ -124,7 +123,7 @@ def learned_states(rows: Sequence[Row]) -> Figure:
 
 def stuck(rows: Sequence[Row]) -> Figure:
     """Where a learned state hurts: rect, F = 10, a net that solved it from zero and one that did not with a learned state."""
-    wanted = {"task": "pfg", "interval": "10", "waveform": "rect", "peepholes": "true"}
+    wanted: dict[str, Any] = {"task": "pfg", "interval": 10, "waveform": "rect", "peepholes": True}
     zero = first_solved(rows, initial_state="zero", **wanted)
     learned = first_solved(rows, status="unsolved", initial_state="learned", **wanted)
     return units_over_time([periods(zero, 0, 4), periods(learned, 0, 4)])

@@ -19,12 +19,12 @@ def streams_against_interval(rows: Sequence[Row], published: Sequence[Published]
     """Figure 4: how many training streams NMSD takes, against F, beside the paper's points."""
     figure = Figure(figsize=(7, 4.8), layout="constrained")
     axes = figure.subplots()
-    looks = {"false": ("LSTM", "s", -0.5), "true": ("peephole LSTM", "o", 0.5)}
+    looks = {False: ("LSTM", "s", -0.5), True: ("peephole LSTM", "o", 0.5)}
     conditions = by_condition([row for row in rows if row.task == "nmsd"])
     tips = []  # of the arrows
     for peepholes, (name, marker, shift) in looks.items():
         mine = [some for some in conditions if some[0].peepholes == peepholes]
-        summaries = [(int(some[0].interval), summarise(some)) for some in mine]
+        summaries = [(some[0].interval, summarise(some)) for some in mine]
         solved = [(f, s) for f, s in summaries if s.solved > 0]
         # The interval of a mean of logarithms would hide how skewed they are: Student's, of the mean itself.
         half = [stats.t.ppf(0.975, s.solved - 1) * s.standard_error if s.solved > 1 else 0.0 for _, s in solved]
@@ -35,7 +35,7 @@ def streams_against_interval(rows: Sequence[Row], published: Sequence[Published]
             means,
             yerr=np.array([lower, half]) if solved else None,
             marker=marker,
-            linestyle="-" if peepholes == "true" else "--",
+            linestyle="-" if peepholes else "--",
             color="black",
             capsize=3,
             label=f"{name}, here (mean of the solved nets, 95% interval)",
@@ -63,11 +63,15 @@ def streams_against_interval(rows: Sequence[Row], published: Sequence[Published]
                 (f + shift, s.censored_at * 1.1),
                 arrowprops={"arrowstyle": "->", "color": "black"},
             )
-        of = ("nmsd", "0 1", peepholes, "sigmoid")
-        paper = [v for v in published if (v.task, v.offsets, v.peepholes, v.output_activation) == of and v.streams]
-        checked = "" if all(v.verified == "true" for v in paper) else "; recalled, not checked"
+        of = ("nmsd", (0, 1), peepholes, "sigmoid")
+        paper = [
+            v
+            for v in published
+            if (v.task, v.offsets, v.peepholes, v.output_activation) == of and v.streams is not None
+        ]
+        checked = "" if all(v.verified for v in paper) else "; recalled, not checked"
         axes.errorbar(
-            [int(v.interval) + 2.2 * shift for v in paper],
+            [v.interval + 2.2 * shift for v in paper],
             [v.mean for v in paper],
             yerr=[v.deviation for v in paper],
             marker=marker,
@@ -79,7 +83,7 @@ def streams_against_interval(rows: Sequence[Row], published: Sequence[Published]
         )
     axes.set_yscale("log")
     axes.set_ylim(top=max([axes.get_ylim()[1], *(1.2 * tip for tip in tips)]))
-    axes.set_xticks(sorted({int(some[0].interval) for some in conditions}))
+    axes.set_xticks(sorted({some[0].interval for some in conditions}))
     axes.set_xlabel("minimum interval F / steps")
     axes.set_ylabel("training streams until solved")
     axes.set_title("NMSD, I(n) from {0,1}. Open symbols with arrows: no net solved when given up there", fontsize=9)

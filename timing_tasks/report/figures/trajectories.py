@@ -27,18 +27,16 @@ def delays(rows: Sequence[Row]) -> Figure:
     """How nets measure delays: NMSD and MSD, without peepholes and with."""
     columns = []
     for task in ("nmsd", "msd"):
-        for peepholes in ("false", "true"):
-            row = first_solved(rows, task=task, interval="10", offsets="0 1", peepholes=peepholes, initial_state="zero")
+        for peepholes in (False, True):
+            row = first_solved(rows, task=task, interval=10, offsets=(0, 1), peepholes=peepholes, initial_state="zero")
             columns.append(_both_inputs(row) if task == "nmsd" else periods(row, 0, 5))
     return units_over_time(columns)
 
 
 def spikes(rows: Sequence[Row]) -> Figure:
     """How nets generate timed spikes: GTS, with peepholes and without."""
-    wanted = [("0", "true"), ("0 1", "true"), ("0", "false")]
-    found = [
-        first_solved(rows, task="gts", interval="10", offsets=o, peepholes=p, forget_gate="true") for o, p in wanted
-    ]
+    wanted = [((0,), True), ((0, 1), True), ((0,), False)]
+    found = [first_solved(rows, task="gts", interval=10, offsets=o, peepholes=p, forget_gate=True) for o, p in wanted]
     return units_over_time([periods(row, 5, 10) for row in found])
 
 
@@ -53,9 +51,9 @@ def start(rows: Sequence[Row]) -> Figure:
     axes = figure.subplots(2, 3, sharex="col")
     for column, row in enumerate(_generators(rows)):
         asked_for, units = _simulate(row, 0, 1000)
-        steps = 5 * int(row.interval)
+        steps = 5 * row.interval
         t = np.arange(1, steps + 1)
-        late = units.cell_state[-100 * int(row.interval) :]
+        late = units.cell_state[-100 * row.interval :]
         above, below = axes[0, column], axes[1, column]
         above.plot(t, asked_for.targets[:steps], label="target d", **_TARGET)
         above.plot(t, units.output[:steps], label="output z", **_PLAIN)
@@ -74,11 +72,17 @@ def start(rows: Sequence[Row]) -> Figure:
 
 def _generators(rows: Sequence[Row]) -> list[Row]:
     shapes = ("cos", "tri", "rect")
-    wanted = {"task": "pfg", "interval": "10", "peepholes": "true", "forget_gate": "true", "initial_state": "zero"}
+    wanted: dict[str, Any] = {
+        "task": "pfg",
+        "interval": 10,
+        "peepholes": True,
+        "forget_gate": True,
+        "initial_state": "zero",
+    }
     return [first_solved(rows, waveform=shape, **wanted) for shape in shapes]
 
 
-def first_solved(rows: Sequence[Row], status: str = "solved", **wanted: str) -> Row:
+def first_solved(rows: Sequence[Row], status: str = "solved", **wanted: Any) -> Row:
     """Of the solved (or other) nets that have these values, the one with the lowest number: none is picked for its looks."""
     wanted = {"model": str(PEEPHOLE_LSTM)} | wanted
     found = [r for r in rows if r.status == status and all(getattr(r, name) == value for name, value in wanted.items())]
@@ -91,10 +95,10 @@ def first_solved(rows: Sequence[Row], status: str = "solved", **wanted: str) -> 
 
 def _simulate(row: Row, test: int, periods: int | None) -> tuple[Stream, Trajectory]:
     """A test stream of a net and what happens inside the net along it."""
-    asked_for = stream(
-        row.asked, int(row.seed), int(row.replica), int(row.training_streams), Purpose.TEST, test, periods
+    asked_for = stream(row.asked, row.seed, row.replica, row.training_streams, Purpose.TEST, test, periods)
+    return asked_for, trajectory(
+        row.net_weights, asked_for.inputs, row.output_activation, row.forget_gate, row.cell_output_activation
     )
-    return asked_for, trajectory(row.net_weights, asked_for.inputs, row.output_activation, row.forget_gate == "true")
 
 
 def _name(row: Row) -> str:
@@ -114,7 +118,7 @@ def periods(row: Row, first: int, last: int) -> Column:
 def _both_inputs(row: Row) -> Column:
     """The test streams of a single-period task, beside one another with a gap."""
     parts, at = [], 1
-    for test in range(len(row.offsets.split())):
+    for test in range(len(row.offsets)):
         asked_for, units = _simulate(row, test, 1)
         parts.append((at, asked_for, units))
         at += len(asked_for.inputs) + 3

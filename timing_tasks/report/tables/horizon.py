@@ -41,17 +41,19 @@ def horizon(title: str, rows: Sequence[Row], initial_forget_bias: float) -> Tabl
         others = [row for row in some if row.status == "unsolved"]
         columns.add("diverged", str(summary.diverged) if summary.diverged else "")
         columns.add("given up", _given_up(others))
-        columns.add("best", str(max(int(row.test_size) for row in others)) if others else "")
+        columns.add("best", str(max(row.test_size for row in others)) if others else "")
         columns.add("left after F", _left(others, initial_forget_bias))
     protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
-    return Table(title, columns.header, columns.lines, (f"Protocol: {protocols}. {_NOTE}",))
+    return Table(
+        title, columns.header, columns.lines, (f"Protocol: {protocols}. {_NOTE}",), ("diverged", "best", "left after F")
+    )
 
 
 def _given_up(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
-    streams = float(np.median([int(row.training_streams) for row in rows])) / 1e3
-    steps = float(np.median([int(row.net_steps) for row in rows])) / 1e6
+    streams = float(np.median([row.training_streams for row in rows])) / 1e3
+    steps = float(np.median([row.net_steps for row in rows])) / 1e6
     return f"{len(rows)}: {streams:.3g}, {steps:.3g}"
 
 
@@ -60,9 +62,9 @@ def _left(rows: Sequence[Row], initial_forget_bias: float) -> str:
     papers = [row for row in rows if row.model == str(PEEPHOLE_LSTM)]
     if not papers:
         return ""
-    steps = int(papers[0].interval)
+    steps = papers[0].interval
 
     def share(bias: float) -> float:
         return float(np.exp(-steps * np.logaddexp(0.0, -bias)))
 
-    return f"{np.median([share(row.net_weights[_B_F]) for row in papers]):.1g} ({share(initial_forget_bias):.1g})"
+    return f"{np.median([share(row.weights[_B_F]) for row in papers]):.1g} ({share(initial_forget_bias):.1g})"

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from timing_tasks.report.restarts import FOLLOWED, STARTS, outcome, restarted
 from timing_tasks.report.tables import Table
-from timing_tasks.report.tables.cells import Columns, by_condition, factor, identify, median, net, p_text, task_of
-from timing_tasks.results.row import Row
+from timing_tasks.report.tables.cells import (
+    RELIABILITY_NOTE,
+    Columns,
+    by_condition,
+    factor,
+    identify,
+    median,
+    net,
+    p_text,
+    reliable,
+    task_of,
+)
+from timing_tasks.results.reliability import Reliability
+from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import LogRank, log_rank, paired_ratio, summarise
 
 _RATIO_NOTE = (
@@ -23,10 +35,10 @@ _RATIO_NOTE = (
 _STATES = {"learned": "s(0), y(0)", "learned_cell_state": "s(0)", "learned_cell_output": "y(0)"}
 _STATES_NOTE = (
     "Solved: with the 95% interval of the fraction. Nets with the zero state and with a learned one have their initial "
-    "weights and streams in common. Median training streams, in thousands (Kaplan-Meier, over all nets). Ratio: of the "
+    "weights and streams in common. Median training streams, in thousands (over all nets; > where fewer than half were solved before the first was given up, there). Ratio: of the "
     "training streams, learned over zero, geometric mean over the pairs of which both nets are solved; below 1 the learned "
     "state is faster. Earlier: of the pairs in which it is known which net is solved first, those in which it is the one "
-    "with the learned state, with p of the sign test. Rate ratio: how many times as often, at any moment, an unsolved net "
+    "with the learned state, with p of the sign test. Earlier and the rate ratio count streams up to where the first of the nets was given up, so many as all had. Rate ratio: how many times as often, at any moment, an unsolved net "
     "with the learned state gets solved as one with the zero state (Peto's estimate, which understates large effects; p of "
     "the log-rank test, which does not use the pairs; nets that were given up are censored)."
 )
@@ -61,15 +73,17 @@ def variants(title: str, rows: Sequence[Row]) -> Table | None:
                 _add_ratio(columns, log_rank(first, second))
     if not columns.header:
         return None
-    return Table(title, columns.header, columns.lines, (_RATIO_NOTE,))
+    dispensable = ("p (log-rank)", "second solved", "first solved", "rate ratio (95%)")
+    return Table(title, columns.header, columns.lines, (_RATIO_NOTE,), dispensable)
 
 
-def initial_states(title: str, rows: Sequence[Row]) -> Table:
+def initial_states(title: str, rows: Sequence[Row], reliability: Mapping[Key, Reliability] | None = None) -> Table:
     """What another initial state than zero changes, net by net.
 
     Args:
         title: of the table.
         rows: of conditions with the zero state and with others.
+        reliability: of solved nets, by `Row.replica_key`.
     """
     conditions = by_condition(rows)
     zero = {_but_for_the_state(some[0]): some for some in conditions if some[0].initial_state == "zero"}
@@ -83,12 +97,15 @@ def initial_states(title: str, rows: Sequence[Row]) -> Table:
         for name, group in (("zero", plain), ("learned", some)):
             summary = summarise(group)
             low, high = summary.interval
-            columns.add(f"{name} solved", f"{summary.solved}/{summary.nets} ({100 * low:.0f}–{100 * high:.0f}%)")
+            columns.add(f"{name} solved", f"{summary.solved}/{summary.nets}")
+            columns.add(f"{name} 95%", f"{100 * low:.0f}–{100 * high:.0f}%")
             columns.add(f"{name} median", median(summary))
+            columns.add(f"{name} reliable (95%)", reliable(group, reliability or {}))
         paired, result = paired_ratio(some, plain), log_rank(some, plain)
         low, high = paired.interval
-        ratio = f"{factor(paired.ratio)} ({factor(low)}–{factor(high)}), {paired.pairs}" if paired.pairs > 1 else ""
-        columns.add("ratio (95%), pairs", ratio)
+        columns.add("ratio", factor(paired.ratio) if paired.pairs > 1 else "")
+        columns.add("ratio 95%", f"{factor(low)}–{factor(high)}" if paired.pairs > 1 else "")
+        columns.add("pairs", str(paired.pairs))
         decided = paired.earlier + paired.later
         columns.add("earlier", f"{paired.earlier} of {decided}" if decided else "")
         columns.add("p (sign)", p_text(paired.p_value) if decided else "")
@@ -100,12 +117,28 @@ def initial_states(title: str, rows: Sequence[Row]) -> Table:
         for name, group in (("zero", plain), ("learned", some)):
             summary = summarise(group)
             columns.add(f"{name} RMSE", f"{summary.rmse:.3f}" if summary.solved and some[0].task == "pfg" else "")
-    notes = (f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. {_STATES_NOTE}",)
-    details = ("rate ratio (95%)", "p (log-rank)", "zero RMSE", "learned RMSE")
-    return Table(title, columns.header, columns.lines, notes, details)
+    notes = [f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. {_STATES_NOTE}"]
+    if any(text for name, cells in columns.cells.items() if "reliable" in name for text in cells):
+        notes.append(RELIABILITY_NOTE)
+    else:
+        columns = columns.without("reliable")
+    dispensable = (
+        *(
+            "zero RMSE",
+            "learned RMSE",
+            "p (log-rank)",
+            "rate ratio (95%)",
+            "pairs",
+            "earlier",
+            "zero 95%",
+            "learned 95%",
+        ),
+        *("ratio 95%", "zero reliable (95%)", "learned reliable (95%)", "p (sign)"),
+    )
+    return Table(title, columns.header, columns.lines, tuple(notes), dispensable)
 
 
-def _but_for_the_state(row: Row) -> tuple[str, ...]:
+def _but_for_the_state(row: Row) -> Key:
     return replace(row, initial_state="").condition
 
 
@@ -139,4 +172,5 @@ def test_time(title: str, rows: Sequence[Row]) -> Table:
                     columns.add(f"period {period}{name}", text)
             back = f"{result.steps_back:.0f}" if math.isfinite(result.steps_back) else "never"
             columns.add("steps until back", "" if math.isnan(result.steps_back) else back)
-    return Table(title, columns.header, columns.lines, (_TEST_TIME_NOTE,))
+    dispensable = ("period 1, best phase", "period 1", "nets")
+    return Table(title, columns.header, columns.lines, (_TEST_TIME_NOTE,), dispensable)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from timing_tasks.report.tables import Table
 from timing_tasks.report.tables.cells import Columns, asked, by_condition, factor, net
-from timing_tasks.results.published import COMPATIBLE, NOT_COMPARABLE, Published, compare_solved, compare_streams
+from timing_tasks.results.compared import COMPATIBLE, UNDECIDED, compare_solved, compare_streams
+from timing_tasks.results.published import Published
 from timing_tasks.results.row import Row
 from timing_tasks.results.statistics import summarise
 
@@ -38,21 +39,22 @@ def readings(title: str, runs: Mapping[str, Sequence[Row]], published: Sequence[
             columns.add("net", net_name)
             marks = [_add(columns, some, published) for some in conditions]
             columns.add(f"{AS_PUBLISHED}, {OTHERWISE}", f"{marks.count(AS_PUBLISHED)}, {marks.count(OTHERWISE)}")
-    unchecked = any(value.verified != "true" for value in published)
+    unchecked = any(not value.verified for value in published)
     notes = (
         *_NOTES,
         *(["The paper's values are recalled, but for those that its data files call verified."] if unchecked else []),
     )
-    return Table(title, columns.header, columns.lines, notes)
+    tasks = [name for name in columns.header if name not in ("reading", "net", f"{AS_PUBLISHED}, {OTHERWISE}")]
+    return Table(title, columns.header, columns.lines, notes, tuple(reversed(tasks)))
 
 
 def _add(columns: Columns, rows: Sequence[Row], published: Sequence[Published]) -> str:
     """A cell, and its mark."""
     row, ours = rows[0], summarise(rows)
     paper = next((value for value in published if value.is_of(row)), None)
-    verdicts = {NOT_COMPARABLE} if paper is None else {compare_solved(ours, paper), compare_streams(ours, paper)}
+    verdicts = {UNDECIDED} if paper is None else {compare_solved(ours, paper).said, compare_streams(ours, paper).said}
     as_far_as_known = AS_PUBLISHED if COMPATIBLE in verdicts else UNKNOWN
-    mark = OTHERWISE if verdicts - {COMPATIBLE, NOT_COMPARABLE} else as_far_as_known
+    mark = OTHERWISE if verdicts - {COMPATIBLE, UNDECIDED} else as_far_as_known
     ratio = ours.mean / paper.mean if paper else math.nan
     text = f"{ours.solved}/{ours.nets}" + (f" {factor(ratio)}" if math.isfinite(ratio) else "")
     columns.add(f"{row.task.upper()} {row.interval} {asked(row)}", f"{text} {mark}")

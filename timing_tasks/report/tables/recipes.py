@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from timing_tasks.report.tables import Table
-from timing_tasks.report.tables.cells import Columns, by_condition, factor, identify, median, task_of
-from timing_tasks.results.row import Row
+from timing_tasks.report.tables.cells import STATES, Columns, by_condition, factor, identify, median, task_of
+from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import kaplan_meier_median, observations, summarise, wilson_interval
 
-Seconds = Mapping[tuple[str, ...], float]  # by Row.replica_key
+Seconds = Mapping[Key, float]  # by Row.replica_key
 
 _NOTE = (
     "Weights: of the net, the learned state and the output unit included. Streams: training streams in thousands, the "
@@ -30,11 +30,11 @@ def weights_of(row: Row) -> int:
     """How many weights the row's net learns."""
     name, _, size = row.model.rpartition(" ")
     if name not in ("peephole_lstm", "lstm", "gru"):
-        return len(row.weights.split())
+        return len(row.weights)
     h = int(size)
     per_unit = h + 2 if name == "peephole_lstm" else h + 3  # from x, from the units, one bias; torch's layers have two
-    gates = {"peephole_lstm": 4 if row.forget_gate == "true" else 3, "lstm": 4, "gru": 3}[name]
-    peepholes = (gates - 1) * h if row.peepholes == "true" else 0
+    gates = {"peephole_lstm": 4 if row.forget_gate else 3, "lstm": 4, "gru": 3}[name]
+    peepholes = (gates - 1) * h if row.peepholes else 0
     states = {"zero": 0, "learned_cell_state": 1, "learned_cell_output": 1}.get(
         row.initial_state.split()[0], 1 if name == "gru" else 2
     )
@@ -56,16 +56,19 @@ def recipes(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
         summary = summarise(some)
         low, high = summary.interval
         diverged = f", {summary.diverged} diverged" if summary.diverged else ""
-        columns.add("solved (95%)", f"{summary.solved}/{summary.nets} ({100 * low:.0f}–{100 * high:.0f}%{diverged})")
+        columns.add("solved", f"{summary.solved}/{summary.nets}")
+        columns.add("95%", f"{100 * low:.0f}–{100 * high:.0f}%{diverged}")
         columns.add("streams", median(summary))
         columns.add("seconds", _seconds_text(_median_seconds(some, seconds), some, seconds))
     protocols = ", ".join(dict.fromkeys(row.protocol for row in rows))
-    return Table(title, columns.header, columns.lines, (f"Protocol: {protocols}. {_NOTE}",))
+    return Table(
+        title, columns.header, columns.lines, (f"Protocol: {protocols}. {_NOTE}",), ("95%", "weights", "seconds")
+    )
 
 
 def summary(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
     """The same over all conditions, one line for each recipe with each net and initial state. For the arguments see `recipes`."""
-    learners: dict[tuple[str, ...], dict[tuple[str, ...], list[Row]]] = {}
+    learners: dict[Key, dict[Key, list[Row]]] = {}
     for some in by_condition(rows):
         learners.setdefault(_learner(some[0]), {})[task_of(some[0])] = some
     first = next(iter(learners.values()))
@@ -77,25 +80,24 @@ def summary(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
         low, high = wilson_interval(solved, nets)
         whole = sum(all(row.status == "solved" for row in some) for some in groups)
         columns.add("whole", f"{whole} of {len(groups)}")
-        columns.add("nets solved (95%)", f"{solved}/{nets} ({100 * low:.0f}–{100 * high:.0f}%)")
+        columns.add("nets solved", f"{solved}/{nets}")
+        columns.add("95%", f"{100 * low:.0f}–{100 * high:.0f}%")
         pairs = [(some, first[task]) for task, some in by_task.items() if task in first]
         columns.add("streams", _mean_ratio([(summarise(a).median, summarise(b).median) for a, b in pairs]))
         columns.add(
             "seconds", _mean_ratio([(_median_seconds(a, seconds), _median_seconds(b, seconds)) for a, b in pairs])
         )
-    return Table(title, columns.header, columns.lines, (_SUMMARY_NOTE,))
+    return Table(title, columns.header, columns.lines, (_SUMMARY_NOTE,), ("95%", "weights", "seconds"))
 
 
-def _learner(row: Row) -> tuple[str, ...]:
+def _learner(row: Row) -> Key:
     return row.recipe, row.model, row.peepholes, row.forget_gate, row.initial_state
 
 
 def _add_learner(columns: Columns, row: Row) -> None:
     columns.add("recipe", row.recipe)
-    columns.add(
-        "net", row.model + ("" if row.peepholes == "true" or not row.model.startswith("peephole") else ", none")
-    )
-    columns.add("state", row.initial_state.replace("_", " "))
+    columns.add("net", row.model + ("" if row.peepholes or not row.model.startswith("peephole") else ", none"))
+    columns.add("state", STATES.get(row.initial_state, row.initial_state))
     columns.add("weights", str(weights_of(row)))
 
 
