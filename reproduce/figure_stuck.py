@@ -1,18 +1,5 @@
 """Where a learned initial state hurts: rect, F = 10, while nets are stuck. `python reproduce/figure_stuck.py`."""
 
-from pathlib import Path
+from timing_tasks.cli.start import script
 
-from omegaconf import DictConfig
-
-from timing_tasks.cli import app, report
-
-HERE = Path(__file__).resolve().parent
-
-
-def main(config: DictConfig) -> None:
-    """Run what is missing, then write the figure."""
-    report.produce(config, HERE / "published")
-
-
-if __name__ == "__main__":
-    app.run(__file__, main, HERE.parent / "configs")
+script(__name__, __file__)

@@ -1,19 +1,5 @@
 """Do nets with peepholes generate spikes far apart if they learn more slowly? `python reproduce/rates_spikes.py`."""
 
-from pathlib import Path
+from timing_tasks.cli.start import script
 
-from omegaconf import DictConfig
-
-from timing_tasks.cli import app
-from timing_tasks.cli.study import study
-
-HERE = Path(__file__).resolve().parent
-
-
-def main(config: DictConfig) -> None:
-    """Run what is missing of every reading, then print and write the table."""
-    study(config, HERE / "published")
-
-
-if __name__ == "__main__":
-    app.run(__file__, main, HERE.parent / "configs")
+script(__name__, __file__)

@@ -1,18 +1,5 @@
 """Table 4: generating periodic functions (PFG), with and without peepholes and forget gates. `python reproduce/table4.py`."""
 
-from pathlib import Path
+from timing_tasks.cli.start import script
 
-from omegaconf import DictConfig
-
-from timing_tasks.cli import app, report
-
-HERE = Path(__file__).resolve().parent
-
-
-def main(config: DictConfig) -> None:
-    """Run what is missing, then print and write the table."""
-    report.produce(config, HERE / "published")
-
-
-if __name__ == "__main__":
-    app.run(__file__, main, HERE.parent / "configs")
+script(__name__, __file__)

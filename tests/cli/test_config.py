@@ -5,8 +5,9 @@ import pytest
 
 from tests.helpers.scripts import ROOT
 from timing_tasks.cli.config import conditions
-from timing_tasks.conditions.condition import Condition, describe
+from timing_tasks.conditions.condition import Condition
 from timing_tasks.errors import ConfigurationError
+from timing_tasks.results.description import describe
 
 
 def composed(*overrides: str) -> tuple[Condition, ...]:

@@ -73,7 +73,7 @@ MISTAKES = [
     ("task=null", "task", "gts, msd"),
     ("recipe=rtrl", "recipe", "bptt, online"),
     ("recipe.streams=2", "recipe.streams", "no such key"),
-    ("recipe=bptt trainer=gpus", "trainer.accelerator", "cpu, for the recipe bptt"),
+    ("recipe=bptt trainer=gpus", "trainer.accelerator", "sees no GPU here"),
     ("recipe=bptt recipe.streams=0", "recipe.streams", "from 1"),
     ("recipe=bptt recipe.clip=-1", "recipe.clip", "above 0"),
     ("recipe=bptt recipe.optimizer._target_=torch.optim.Adamm", "recipe.optimizer", "cannot be made"),
@@ -93,8 +93,8 @@ MISTAKES = [
     ("recipe=bptt model=custom model.target=sys.exit", "model.target", "not a class of torch.nn.Module"),
     ("recipe=bptt model=custom model.target=torch.nn.Linear model.arguments={width:4}", "model.target", "width"),
     ("recipe=bptt recipe.clip={gts:1}", "recipe.clip", "nmsd is missing"),
-    ("model=gru", "model", "peephole_lstm 1, the paper's net, for the online recipe"),
-    ("model.hidden_size=2", "model", "peephole_lstm 1, the paper's net, for the online recipe"),
+    ("model=gru", "model", "peephole_lstm 1, the paper's net, alone; add recipe=bptt"),
+    ("model.hidden_size=2", "model", "peephole_lstm 1, the paper's net, alone; add recipe=bptt"),
     ("model=rnn", "model", "custom, gru, lstm, peephole_lstm"),
     ("recipe=bptt model=gru model.hidden_size=0", "model.hidden_size", "from 1"),
     ("recipe=bptt model=gru initial_state=learned_cell_state", "initial_state", "zero or learned or noisy"),
@@ -119,7 +119,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("override", "key", "allowed"), MISTAKES, ids=[m[0] for m in MISTAKES])
-def test_a_mistake_is_level_in_one_line_and_nothing_is_written(
+def test_a_mistake_is_told_in_one_line_and_nothing_is_written(
     override: str,
     key: str,
     allowed: str,

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
-from timing_tasks.cli import app
+from timing_tasks.cli.compose import Call, jobs
+from timing_tasks.cli.config import experiment
+from timing_tasks.cli.schema import ExperimentKeys
 from timing_tasks.report.restarts import STARTS, outcome, restarted
 from timing_tasks.report.tables import cells
 from timing_tasks.results.row import COLUMNS, Row, read_rows
@@ -58,14 +61,15 @@ def test_its_commands_are_understood(monkeypatch: pytest.MonkeyPatch):
     assert len(found) > 20
     for script, *overrides in found:
         overrides = [override for override in overrides if override != "-m" and not override.startswith("hydra/")]
-        for job in app._jobs(overrides):
+        for job in jobs(overrides):
             for name, value in TWICE_EIGHT.items():  # what torchrun sets in the example for two machines
                 monkeypatch.setenv(name, value) if "trainer.num_nodes=2" in job else monkeypatch.delenv(
                     name, raising=False
                 )
-            app._check_overrides(script, job, ROOT / "configs")
-            if "trainer=gpus" not in job or torch.cuda.is_available():
-                app._checked(script, job, ROOT / "configs")
+            config = Call(script, ROOT, tuple(job)).config()
+            is_experiment = issubclass(OmegaConf.get_type(config), ExperimentKeys)
+            if is_experiment and ("trainer=gpus" not in job or torch.cuda.is_available()):
+                experiment(config)
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "results").glob("*.md"))]

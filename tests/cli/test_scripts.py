@@ -14,6 +14,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from tests.helpers.scripts import LONG, QUICK, ROOT, command, rows, run
+from timing_tasks.cli.compose import Call
 
 CONFIGS = sorted(p for p in (ROOT / "configs").glob("*.yaml") if p.stem != "base")
 CONDITIONS = {"condition": 1, "table1": 14, "table2": 38, "table3": 28, "table4": 26, "hundred": 22}
@@ -46,7 +47,7 @@ def test_the_command_of_a_table_runs(name: str, tmp_path: Path):
 @pytest.mark.parametrize("config", [p for p in CONFIGS if "figures" in OmegaConf.load(p)], ids=lambda p: p.stem)
 def test_the_command_of_a_figure_draws_it_from_the_rows_that_are_there(config: Path, tmp_path: Path):
     script = command_of(config)
-    composed = OmegaConf.load(config)
+    composed = Call(config.stem, ROOT).config()
     folder = tmp_path / composed["name"]
     if not (ROOT / "results" / composed["name"]).exists():
         pytest.skip("its rows have not been run yet")

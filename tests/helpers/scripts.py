@@ -15,7 +15,10 @@ QUICK = ("replicas=2", "budget.net_steps=20000", "budget.training_streams=2000",
 # Most of a short script's time is Lightning's import, so scripts are run by forks of a process that has imported it.
 _IMPORTED = multiprocessing.get_context("forkserver")
 _IMPORTED.set_forkserver_preload(
-    ["lightning", "timing_tasks.cli.report", "timing_tasks.cli.study", "timing_tasks.learning.replicas"]
+    [
+        *("lightning", "timing_tasks.cli.application", "timing_tasks.cli.scripts.everything"),
+        "timing_tasks.learning.replicas",
+    ]
 )
 
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.helpers.conditions import make_condition
 from tests.helpers.scripts import ROOT
-from timing_tasks.cli import app
+from timing_tasks.cli.compose import Call
 from timing_tasks.cli.config import experiment as checked
+from timing_tasks.cli.start import told
 from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, GRADIENTS, Condition
 from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES
 from timing_tasks.learning.online.engine import create
@@ -240,7 +241,8 @@ def test_any_overrides_are_a_configuration_or_one_line(monkeypatch: pytest.Monke
         monkeypatch.setattr(sys, "argv", ["condition.py", *overrides])
         monkeypatch.setattr(sys, "stderr", errors)
         try:
-            app.run("condition.py", lambda config: (checked(config), None)[1], ROOT / "configs")
+            with told():
+                checked(Call("condition", ROOT, tuple(overrides)).config())
         except SystemExit as stop:
             end = stop.code
         assert end in (None, 2)

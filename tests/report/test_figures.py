@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from tests.helpers.rows import row
-from timing_tasks.cli.report import FIGURES
+from timing_tasks.cli.schema import FIGURES
 from timing_tasks.errors import NothingToDrawError
 from timing_tasks.models.trajectory import trajectory
 from timing_tasks.report.figures import DRAWINGS, png

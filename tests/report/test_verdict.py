@@ -11,8 +11,8 @@ import pytest
 
 from tests.helpers.rows import row
 from tests.helpers.scripts import ROOT, run
-from timing_tasks.cli import report
 from timing_tasks.cli.config import experiment
+from timing_tasks.cli.scripts.verdict import PAPERS_TABLES
 from timing_tasks.conditions.condition import CONDITION_COLUMNS
 from timing_tasks.report.tables import Table
 from timing_tasks.report.tables.verdict import peepholes, verdict
@@ -99,7 +99,7 @@ def test_where_peepholes_are_better_is_set_beside_where_the_paper_says_so(publis
 
 
 def test_each_line_of_the_committed_verdict_says_how_to_run_it_alone(published: list[Published]):
-    files = [ROOT / "results" / name / "runs.csv" for name in report.PAPERS_TABLES]
+    files = [ROOT / "results" / name / "runs.csv" for name in PAPERS_TABLES]
     everything = list({row.replica_key: row for path in files for row in read_rows(path)}.values())
     table = verdict("T", everything, published)
     found = {}

@@ -1,38 +1,40 @@
-"""From a Hydra config to conditions: every value is checked here, before anything is made or written."""
+"""From a composed config to an experiment: every value is checked here, before anything is made or written."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
+import itertools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from timing_tasks.cli import variants
+from timing_tasks.cli.schema import FIGURES, TABLES
 from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, Budget, Condition, Protocol
-from timing_tasks.conditions.model import PEEPHOLE_LSTM, Model
-from timing_tasks.conditions.recipe import BPTT, Recipe
+from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES, NamedInitialState
+from timing_tasks.conditions.model import MODELS, PEEPHOLE_LSTM, Model
+from timing_tasks.conditions.recipe import BPTT, ONLINE, RECIPES, Recipe
 from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.experiment.experiment import Experiment, identity
 from timing_tasks.experiment.started import check_started
 from timing_tasks.learning.online.engine import available
 from timing_tasks.results.description import describe
-from timing_tasks.tasks import TASKS, Task
-from timing_tasks.tasks.paper import USUAL_TOLERANCE
+from timing_tasks.tasks.paper import TASKS, USUAL_TOLERANCE
+from timing_tasks.tasks.task import Task, task_class
 
 _NET = ("peepholes", "forget_gate", "output_activation", "initial_state", "recipe", "model")
-_READINGS = tuple(field.name for field in fields(Protocol) if field.name != "name")
-_STREAM_READINGS = {
+_TASK_KEYS = {"pfg": ("period", "waveform"), **dict.fromkeys(("nmsd", "msd", "gts"), ("min_interval", "offsets"))}
+_STREAM_READINGS = {  # and whose
     "first_spike_later": ("nmsd", "msd", "gts"),
     "first_phase": ("pfg",),
     "gts_input": ("gts",),
-}  # and whose
+}
+_T = TypeVar("_T")
 
 
 def experiment(config: DictConfig) -> Experiment:
@@ -42,11 +44,14 @@ def experiment(config: DictConfig) -> Experiment:
         ConfigurationError: for the first value that cannot be used.
     """
     values, nets = _values(config), conditions(config)
-    check_whole("replicas", values["replicas"], 1, 1_000_000)
-    check_whole("seed", values["seed"], 0, 2**32 - 1)
+    for key, known in (("tables", TABLES), ("figures", FIGURES)):
+        if not isinstance(values[key], list) or any(name not in known for name in values[key]):
+            raise ConfigurationError(key, values[key], f"a list of {', '.join(known)}")
+    if not isinstance(values["title"], str):
+        raise ConfigurationError("title", values["title"], "a text")
+    replicas, seed = whole("replicas", values["replicas"], 1, 10**6), whole("seed", values["seed"], 0, 2**32 - 1)
     engine, threads = values["engine"]["name"], values["engine"]["threads"]
-    if threads is not None:
-        check_whole("engine.threads", threads, 1, 4096)
+    threads = None if threads is None else whole("engine.threads", threads, 1, 4096)
     trainer = _trainer(values["trainer"], engine, nets)
     _try_out(nets)
     engine = available(engine)  # last: it may warn
@@ -54,15 +59,41 @@ def experiment(config: DictConfig) -> Experiment:
         name=values["name"],
         title=values["title"],
         conditions=nets,
-        replicas=values["replicas"],
-        seed=values["seed"],
+        replicas=replicas,
+        seed=seed,
         engine=engine,
         threads=threads,
         trainer=trainer,
-        output=_output(values, nets, engine),
+        output=_output(values, nets, seed, engine),
         protocol=nets[0].protocol.name,
         budget=values["budget"]["name"],
+        max_seconds=_max_seconds(values["trainer"]["max_time"]),
     )
+
+
+def whole(key: str, value: Any, least: int, most: int) -> int:
+    """A whole number, which may be written as 1e6.
+
+    Raises:
+        ConfigurationError: it is none, or out of range.
+    """
+    found: int = _as(int, value)
+    check_whole(key, found, least, most)
+    return found
+
+
+def _as(kind: type, value: Any) -> Any:
+    """A number that may be written as if it were of the other kind: 1e6 for a whole number, 1 for a float."""
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return float(value) if kind is float and type(value) is int and abs(value) < 2**53 else value
+
+
+def _checked(kind: type[_T], values: Mapping[str, Any]) -> _T:
+    """Checked data of a kind, which is a dataclass, with those of the values that it has fields for."""
+    kinds = {"int": int, "int | str": int, "float": float, "float | None": float}
+    own = [one for one in fields(kind) if one.name in values]  # type: ignore[arg-type]
+    return kind(**{one.name: _as(kinds.get(str(one.type), str), values[one.name]) for one in own})
 
 
 def conditions(config: DictConfig) -> tuple[Condition, ...]:
@@ -72,16 +103,24 @@ def conditions(config: DictConfig) -> tuple[Condition, ...]:
         ConfigurationError: for the first value that cannot be used.
     """
     values = _values(config)
-    _check_protocol_keys(values["protocol"])
-    entries = values["conditions"] if "conditions" in values else [values["task"]]
-    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+    entries = [values["task"]] if values["conditions"] is None else values["conditions"]
+    if not _are_mappings(entries):
         raise ConfigurationError(
             "conditions", entries, "a list of tasks, such as [{name: nmsd, min_interval: 10, offsets: [0,1]}]"
         )
+    if (select := values["select"]) is not None:
+        any_of = select if _are_mappings(select) else []
+        entries = [entry for entry in entries if any(one.items() <= entry.items() for one in any_of)]
+        if not entries:
+            raise ConfigurationError("select", select, "a list of what some conditions have, such as [{name: nmsd}]")
     found = tuple(condition for entry in entries for condition in _conditions(values, entry))
     if len(describe(found)) < len(found):
         raise ConfigurationError("conditions", entries, "each only once")
     return found
+
+
+def _are_mappings(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and all(isinstance(value, dict) for value in values)
 
 
 def _values(config: DictConfig) -> dict[str, Any]:
@@ -90,6 +129,163 @@ def _values(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigurationError(str(error.full_key or "config"), error.value, str(error).partition("\n")[0]) from None
     return values
+
+
+def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:
+    """The nets of one task; what the entry itself says of them goes before what the experiment says."""
+    net = {key: entry.get(key, values[key]) for key in _NET}
+    plain = _task({key: value for key, value in entry.items() if key not in _NET})
+    groups = {key: _of_task(values[key], plain, key) for key in ("protocol", "budget", "recipe", "initial_state")}
+    states = _initial_states(net["initial_state"], groups["initial_state"])
+    protocols = {peepholes: _protocol(groups["protocol"], plain, peepholes) for peepholes in (True, False)}
+    protocol = protocols[True]  # streams, which are the protocol's, do not depend on the net
+    task = replace(plain, **{k: getattr(protocol, k) for k, names in _STREAM_READINGS.items() if plain.name in names})
+    recipes = [_recipe(name, groups["recipe"]) for name in _names("recipe", net["recipe"], RECIPES)]
+    models = [_model(name, values["model"]) for name in _names("model", net["model"], MODELS)]
+    # The online recipe knows the paper's net alone.
+    learners = [(r, m) for r in recipes for m in models if isinstance(r, BPTT) or m == PEEPHOLE_LSTM]
+    if not learners:
+        raise ConfigurationError(
+            "model", str(models[0]), f"recipe=online trains {PEEPHOLE_LSTM}, the paper's net, alone; add recipe=bptt"
+        )
+    return [
+        Condition(
+            task=task,
+            protocol=protocols[peepholes]
+            if model.name == PEEPHOLE_LSTM.name
+            else replace(protocols[peepholes], cell_output_activation="identity"),
+            budget=_budget(groups["budget"], recipe),
+            peepholes=peepholes,
+            forget_gate=forget_gate,
+            output_activation=_output_activation(net["output_activation"], task),
+            initial_state=initial_state,
+            recipe=recipe,
+            model=model,
+        )
+        for recipe, model in learners
+        for initial_state in states
+        for forget_gate, peepholes in _switches(net, model)
+    ]
+
+
+def _of_task(value: Any, task: Task, key: str) -> Any:
+    """A value, or what is in it, or the task's own where it is given by task, and there that of its F if given by F."""
+    if not isinstance(value, dict):
+        return value
+    if not value or not set(value) <= set(TASKS):
+        return {name: _of_task(held, task, f"{key}.{name}") for name, held in value.items()}
+    if task.name not in value:
+        raise ConfigurationError(key, value, f"a number, or one for each task; {task.name} is missing")
+    own = value[task.name]
+    if isinstance(own, dict) and task.min_interval not in own:
+        allowed = f"for {task.name} a number, or one for each F; F={task.min_interval} is missing"
+        raise ConfigurationError(key, value, allowed)
+    return own[task.min_interval] if isinstance(own, dict) else own
+
+
+def _protocol(values: Mapping[str, Any], task: Task, peepholes: bool) -> Protocol:
+    """The protocol for a task and a kind of net: h may be one for each of `lstm`, without peepholes, and `peephole_lstm`."""
+    h, kinds = values["cell_output_activation"], {"lstm", "peephole_lstm"}
+    given = h if isinstance(h, dict) else dict.fromkeys(kinds, h)
+    if set(given) != kinds or any(one not in CELL_OUTPUT_ACTIVATIONS for one in given.values()):
+        allowed = f"{' or '.join(CELL_OUTPUT_ACTIVATIONS)}, or one for each of lstm and peephole_lstm"
+        raise ConfigurationError("protocol.cell_output_activation", h, allowed)
+    own = {**_with_changes(values), "cell_output_activation": given["peephole_lstm" if peepholes else "lstm"]}
+    protocol = _checked(Protocol, own)
+    if task.name == "pfg":
+        check_whole("protocol.first_phase", protocol.first_phase, 0, task.min_interval - 1)
+    return protocol
+
+
+def _with_changes(group: Mapping[str, Any]) -> dict[str, Any]:
+    changes = group.get("changes")
+    return {**group, "name": f"{group['name']}({changes})" if changes else group["name"]}
+
+
+def _names(key: str, value: Any, known: tuple[str, ...]) -> list[str]:
+    """The names of a group's option, or those that an entry lists."""
+    found = value["name"] if isinstance(value, Mapping) else value
+    found = found if isinstance(found, list) else [found]
+    for name in found or [None]:
+        if name not in known:
+            raise ConfigurationError(key, name, f"one of {', '.join(known)}")
+    return found
+
+
+def _initial_states(value: Any, group: Mapping[str, Any]) -> list[NamedInitialState]:
+    """The initial states of an entry, or of the group's option where it has none; arguments are the group's."""
+    found = []
+    for name in _names("initial_state", value, INITIAL_STATE_NAMES):
+        if name == "noisy" or (name == "learned" and not isinstance(value, list)):
+            found.append(_checked(NamedInitialState, {**group, "name": name}))
+        else:
+            found.append(NamedInitialState.of_text(name))
+    if group["deviation"] != 0 and not any(state.name == "noisy" for state in found):
+        raise ConfigurationError("initial_state.deviation", group["deviation"], "0 unless the initial state is noisy")
+    return found
+
+
+def _switches(net: Mapping[str, Any], model: Model) -> list[tuple[bool, bool]]:
+    """With a forget gate or not, with peepholes or not; for other layers than the paper's there is nothing to switch."""
+    both = []
+    for key in ("forget_gate", "peepholes"):
+        values = net[key] if isinstance(net[key], list) else [net[key]]
+        if not values or any(not isinstance(v, bool) for v in values) or len(set(values)) < len(values):
+            raise ConfigurationError(key, net[key], "true, false or [true,false]")
+        both.append(values)
+    return list(itertools.product(*both)) if model.name == PEEPHOLE_LSTM.name else [(True, False)]
+
+
+def _task(values: dict[str, Any]) -> Task:
+    name = values.get("name")
+    if name not in TASKS:
+        raise ConfigurationError("task", name, f"one of {', '.join(TASKS)}")
+    keys = _TASK_KEYS[name]
+    for key in values:
+        if key not in ("name", "tolerance", *keys):
+            raise ConfigurationError(f"task.{key}", values[key], f"no such key; there are {', '.join(keys)}, tolerance")
+    for key in keys:
+        if key not in values:
+            raise ConfigurationError(f"task.{key}", None, f"needed for {name}")
+    offsets = values.get("offsets", [])
+    if not isinstance(offsets, list):
+        raise ConfigurationError("task.offsets", offsets, "a list of whole numbers, such as [0,1]")
+    usual = {"tolerance": USUAL_TOLERANCE[name], "min_interval": values.get("period")}
+    task: Task = _checked(task_class(name), {**usual, **values, "offsets": tuple(offsets)})
+    return task
+
+
+def _recipe(name: str, group: Mapping[str, Any]) -> Recipe:
+    if name == ONLINE.name:
+        return ONLINE
+    if "optimizer" not in group:
+        raise ConfigurationError("recipe", group["name"], "bptt, or a group that has it, for an entry that names bptt")
+    return _checked(BPTT, _with_changes({**group, "name": name}))
+
+
+def _budget(values: Mapping[str, Any], recipe: Recipe) -> Budget:
+    """A limit may be one number, or one for each recipe."""
+    kind = "bptt" if isinstance(recipe, BPTT) else "online"
+    return _checked(Budget, {k: v[kind] if isinstance(v, dict) and kind in v else v for k, v in values.items()})
+
+
+def _model(name: str, group: Mapping[str, Any]) -> Model:
+    """The model of a name; `hidden_size` can be one number for each."""
+    size = group.get("hidden_size", 0)
+    if isinstance(size, dict) and name != "custom":
+        if name not in size:
+            raise ConfigurationError("model.hidden_size", size, f"a number, or one for each model; {name} is missing")
+        size = size[name]
+    return _checked(Model, {**group, "name": name, "hidden_size": 0 if name == "custom" else size})
+
+
+def _output_activation(value: Any, task: Task) -> str:
+    """`auto` is the paper's choice: a sigmoid unless a target is out of its reach (PAPER.md 1)."""
+    if value not in ("auto", "sigmoid", "identity"):
+        raise ConfigurationError("output_activation", value, "auto, sigmoid or identity")
+    if value != "auto":
+        return str(value)
+    return task.output_activation
 
 
 def _try_out(conditions: Sequence[Condition]) -> None:
@@ -109,145 +305,42 @@ def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condit
     accelerator, devices = values["accelerator"], values["devices"]
     if accelerator not in ("cpu", "gpu"):
         raise ConfigurationError("trainer.accelerator", accelerator, "cpu or gpu")
+    most = 4096
     if accelerator == "gpu":
-        there = torch.cuda.device_count()
-        if not there:
+        import torch
+
+        most = torch.cuda.device_count()
+        if not most:
             raise ConfigurationError(
                 "trainer.accelerator", accelerator, "PyTorch sees no GPU here; cpu works everywhere"
             )
         if engine != "torch":
             raise ConfigurationError("engine", engine, "torch on GPUs")
-        devices = there if devices == -1 else devices
-        check_whole("trainer.devices", devices, 1, there)
-    check_whole("trainer.devices", devices, 1, 4096)
-    check_whole("trainer.num_nodes", values["num_nodes"], 1, 4096)
-    check_started(devices, values["num_nodes"])
-    return {**values, "devices": devices}
+        devices = most if devices == -1 else devices
+    devices = whole("trainer.devices", devices, 1, most)
+    machines = whole("trainer.num_nodes", values["num_nodes"], 1, 4096)
+    check_started(devices, machines)
+    return {"accelerator": accelerator, "devices": devices, "num_nodes": machines}
 
 
-def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:
-    """The nets of one task; what the entry itself says of them goes before what the experiment says."""
-    net = {key: entry.get(key, values[key]) for key in _NET}
-    states = variants.initial_states(net["initial_state"], values["initial_state"])
-    plain = _task({key: value for key, value in entry.items() if key not in _NET})
-    protocols = {peepholes: _protocol(values["protocol"], plain, peepholes) for peepholes in (True, False)}
-    task = _as_read(plain, protocols[True])  # streams do not depend on the net
-    recipes = variants.recipes(net["recipe"], values["recipe"], task)
-    models = variants.models(net["model"], values["model"])
-    learners = [(recipe, model) for recipe in recipes for model in models if variants.can_train(recipe, model)]
-    return [
-        Condition(
-            task=task,
-            protocol=protocols[peepholes]
-            if model.name == PEEPHOLE_LSTM.name
-            else replace(protocols[peepholes], cell_output_activation="identity"),
-            budget=_budget(values["budget"], task, recipe),
-            peepholes=peepholes,
-            forget_gate=forget_gate,
-            output_activation=_output_activation(net["output_activation"], task),
-            initial_state=initial_state,
-            recipe=recipe,
-            model=model,
-        )
-        for recipe, model in learners or [(recipes[0], models[0])]  # if there is none, the condition says why
-        for initial_state in states
-        for forget_gate, peepholes in _switches(net, model)
-    ]
+def _max_seconds(max_time: Any) -> float | None:
+    """From Lightning's way to write a time."""
+    if max_time is None:
+        return None
+    found = re.fullmatch(r"(\d+):(\d\d):(\d\d):(\d\d)", str(max_time))
+    if not found:
+        raise ConfigurationError("trainer.max_time", max_time, "days, hours, minutes and seconds, as in 00:00:10:00")
+    days, hours, minutes, seconds = map(int, found.groups())
+    return 60.0 * (60 * (24 * days + hours) + minutes) + seconds
 
 
-def _switches(net: Mapping[str, Any], model: Model) -> list[tuple[bool, bool]]:
-    """With a forget gate or not, with peepholes or not; for other layers than the paper's there is nothing to switch."""
-    both = [
-        (forget_gate, peepholes)
-        for forget_gate in variants.switch("forget_gate", net["forget_gate"])
-        for peepholes in variants.switch("peepholes", net["peepholes"])
-    ]
-    return both if model.name == PEEPHOLE_LSTM.name else [(True, False)]
-
-
-def _task(values: dict[str, Any]) -> Task:
-    name = values.pop("name", None)
-    if name not in TASKS:
-        raise ConfigurationError("task", name, f"one of {', '.join(TASKS)}")
-    allowed = {"period", "waveform", "tolerance"} if name == "pfg" else {"min_interval", "offsets", "tolerance"}
-    for key in values:
-        if key not in allowed:
-            raise ConfigurationError(f"task.{key}", values[key], f"no such key; there are {', '.join(sorted(allowed))}")
-    for key in sorted(allowed - {"tolerance"}):
-        if key not in values:
-            raise ConfigurationError(f"task.{key}", None, f"needed for {name}")
-    values.setdefault("tolerance", USUAL_TOLERANCE[name])
-    if name == "pfg":
-        return Task(name=name, min_interval=values.pop("period"), **values)
-    offsets = values.pop("offsets")
-    if not isinstance(offsets, list):
-        raise ConfigurationError("task.offsets", offsets, "a list of whole numbers, such as [0,1]")
-    return Task(name=name, offsets=tuple(offsets), **values)
-
-
-def _check_protocol_keys(values: Mapping[str, Any]) -> None:
-    for key in values:
-        if key not in (*_READINGS, "name", "changed"):
-            near = difflib.get_close_matches(key, _READINGS, n=1)
-            raise ConfigurationError(
-                f"protocol.{key}", values[key], f"no such key; did you mean {near[0]}?" if near else "no such key"
-            )
-
-
-def _protocol(values: Mapping[str, Any], task: Task, peepholes: bool) -> Protocol:
-    h = "cell_output_activation"
-    readings = {key: variants.by_task(values[key], f"protocol.{key}", task) for key in _READINGS if key != h}
-    readings[h] = variants.by_net(values[h], f"protocol.{h}", CELL_OUTPUT_ACTIVATIONS, peepholes)
-    for key in (
-        *("learning_rate", "momentum", "input_gate_bias", "forget_gate_bias", "output_gate_bias", "error_factor"),
-        "initial_weight_range",
-    ):
-        if isinstance(readings[key], int) and not isinstance(readings[key], bool):
-            readings[key] = float(readings[key])
-    protocol = Protocol(name=str(values.get("changed") or values["name"]), **readings)
-    if task.name == "pfg":
-        check_whole("protocol.first_phase", protocol.first_phase, 0, task.min_interval - 1)
-    return protocol
-
-
-def _as_read(task: Task, protocol: Protocol) -> Task:
-    """A task whose streams are those of the protocol."""
-    return replace(
-        task, **{key: getattr(protocol, key) for key, names in _STREAM_READINGS.items() if task.name in names}
-    )
-
-
-def _budget(values: Mapping[str, Any], task: Task, recipe: Recipe) -> Budget:
-    """A limit may be one number, one for each recipe, and either may be one for each task."""
-    kind = "bptt" if isinstance(recipe, BPTT) else "online"
-    for key in values:
-        if key not in ("name", "training_streams", "net_steps"):
-            raise ConfigurationError(
-                f"budget.{key}", values[key], "no such key; there are training_streams and net_steps"
-            )
-    limits = {key: values[key] for key in ("training_streams", "net_steps")}
-    for key, value in limits.items():
-        if isinstance(value, dict) and kind in value:
-            limits[key] = value[kind]
-    return Budget(**{key: variants.by_task(value, f"budget.{key}", task) for key, value in limits.items()})
-
-
-def _output_activation(value: Any, task: Task) -> str:
-    """`auto` is the paper's choice: a sigmoid unless a target is out of its reach (PAPER.md 1)."""
-    if value not in ("auto", "sigmoid", "identity"):
-        raise ConfigurationError("output_activation", value, "auto, sigmoid or identity")
-    if value != "auto":
-        return str(value)
-    return task.output_activation
-
-
-def _output(values: Mapping[str, Any], conditions: Sequence[Condition], engine: str) -> Path:
+def _output(values: Mapping[str, Any], conditions: Sequence[Condition], seed: int, engine: str) -> Path:
     if values["output"] is not None:
         if not isinstance(values["output"], str) or not values["output"]:
             raise ConfigurationError("output", values["output"], "a folder")
         return Path(values["output"])
     decisive = (
-        identity(values["name"], conditions[0].protocol.name, values["seed"], engine),
+        identity(values["name"], conditions[0].protocol.name, seed, engine),
         list(describe(conditions).values()),
     )
     what = json.dumps(decisive, sort_keys=True)

@@ -28,6 +28,7 @@ class Experiment:
         output: the folder for rows, checkpoints and TensorBoard.
         protocol: the name of the protocol.
         budget: the name of the budget.
+        max_seconds: after which the run is stopped; the same run goes on from there. None for any.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Experiment:
     output: Path
     protocol: str
     budget: str
+    max_seconds: float | None = None
 
     @property
     def processes(self) -> int:

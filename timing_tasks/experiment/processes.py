@@ -10,9 +10,11 @@ checkpoints, progress bar and TensorBoard are those of a run in one process.
 from __future__ import annotations
 
 import logging
+import math
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +31,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_only
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from timing_tasks import errors
@@ -47,6 +50,7 @@ def environment() -> ClusterEnvironment:
     """Lightning's name for what has started this process; left to itself it takes a script in a job of SLURM for one of many."""
     who = started()
     if who is None:
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]  # which is from the environment, if Lightning has been imported before
         return LightningEnvironment()
     if who.by == "torchrun":
         return TorchElasticEnvironment()
@@ -129,11 +133,15 @@ class Exchange(L.Callback):
     The first of a fit's callbacks: those after it see the whole population, in rank 0. SIGINT and SIGTERM, in whichever
     process they arrive, end the fit of all processes after the chunk; a second one ends that of a single process at once.
 
+    Args:
+        deadline: by the monotonic clock; then the fit ends as if SIGTERM had come.
+
     Attributes:
         stopped: the signal that has ended the fit, or 0.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float = math.inf) -> None:
+        self.deadline = deadline
         self.stopped = self._received = 0
         self._running: Sequence[int] = ()  # of this process, at the last exchange
         self._due = 0.0
@@ -151,7 +159,7 @@ class Exchange(L.Callback):
         assert isinstance(module, PopulationModule)
         self._running = module.running()
         self._is_alone = trainer.world_size == 1
-        self._handlers = {number: signal.signal(number, self._receive) for number in _SIGNALS}
+        self._handlers = _handled(self._receive)
 
     def _receive(self, number: int, _: FrameType | None) -> None:
         if self._received and self._is_alone:
@@ -162,6 +170,8 @@ class Exchange(L.Callback):
         """Exchange, if rank 0 says that it is time, or the fit ends."""
         assert isinstance(module, PopulationModule)
         is_due = trainer.is_global_zero and time.monotonic() >= self._due
+        if time.monotonic() >= self.deadline:
+            self._received = self._received or signal.SIGTERM
         going_on, self.stopped, is_level = _highest(trainer, bool(module.running()), self._received, is_due)
         trainer.should_stop = not going_on or self.stopped > 0
         module.is_level = bool(is_level) or trainer.should_stop
@@ -188,6 +198,13 @@ class Exchange(L.Callback):
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
+
+
+def _handled(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Have signals handled; gives the handlers before. In a thread of a program they are the program's to handle."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, handler) for number in _SIGNALS}
 
 
 def _highest(trainer: L.Trainer, *numbers: int) -> list[int]:
@@ -235,8 +252,7 @@ def fitting(trainer: L.Trainer, exchange: Exchange) -> Iterator[None]:
             if child.pid is not None:
                 os.kill(child.pid, signal.SIGTERM)
 
-    is_parent = trainer.world_size > 1 and started() is None
-    before: dict[int, Any] = {number: signal.signal(number, forward) for number in _SIGNALS if is_parent}
+    before = _handled(forward) if trainer.world_size > 1 and started() is None else {}
     try:
         yield
     except (ProcessRaisedException, ProcessExitedException) as error:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,7 @@ from timing_tasks.conditions.condition import CONDITION_COLUMNS
 from timing_tasks.conditions.recipe import BPTT, Recipe
 from timing_tasks.errors import ResultsError
 from timing_tasks.experiment.experiment import Experiment
-from timing_tasks.experiment.started import started
+from timing_tasks.experiment.started import by_itself, started
 from timing_tasks.results.folder import ResultsFolder
 from timing_tasks.results.row import Key, Row
 
@@ -108,11 +110,14 @@ def _train(
 
     `before` has condition and row of those that are finished already.
     """
+    limit = math.inf if experiment.max_seconds is None else experiment.max_seconds
+    deadline = time.monotonic() + limit
     for recipe in (Recipe, BPTT):
         places = [place for place in missing if type(experiment.conditions[place[0]].recipe) is recipe]
         is_run = any(type(condition.recipe) is recipe for condition in experiment.conditions)
         if places or (is_run and _rank(experiment) is not None):
-            _fit_all(experiment, folder, recipe, places, before)
+            with by_itself():
+                _fit_all(experiment, folder, recipe, places, before, deadline)
 
 
 def _fit_all(
@@ -121,17 +126,18 @@ def _fit_all(
     recipe: type[Recipe],
     missing: list[tuple[int, int]],
     before: list[tuple[int, Row]],
+    deadline: float,
 ) -> None:
-    """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on."""
+    """Train the replicas at the places `missing`, all of one recipe, from the last checkpoint on, until `deadline`."""
     from timing_tasks.experiment import processes
     from timing_tasks.experiment.checkpoints import Checkpoints
 
     kind = _module_class(recipe)
     checkpoints = Checkpoints(folder.checkpoints / kind.recipe_name, kind.checkpoint_keys)
     fits = _fits(experiment, recipe, missing, checkpoints.latest()) if missing else []
-    first = _Fit(experiment, folder, checkpoints, before)
+    first = _Fit(experiment, folder, checkpoints, before, deadline)
     for number, (places, checkpoint) in enumerate(processes.as_rank_0_says(first.trainer, fits)):
-        one = first if number == 0 else _Fit(experiment, folder, checkpoints, before)
+        one = first if number == 0 else _Fit(experiment, folder, checkpoints, before, deadline)
         one.run(_module(experiment, recipe, places), checkpoint)
 
 
@@ -191,7 +197,12 @@ class _Fit:
     """A Lightning trainer with what a run adds to it: rows, checkpoints, progress, TensorBoard, several processes."""
 
     def __init__(
-        self, experiment: Experiment, folder: ResultsFolder, checkpoints: Checkpoints, before: list[tuple[int, Row]]
+        self,
+        experiment: Experiment,
+        folder: ResultsFolder,
+        checkpoints: Checkpoints,
+        before: list[tuple[int, Row]],
+        deadline: float,
     ) -> None:
         import lightning as L
 
@@ -203,7 +214,7 @@ class _Fit:
         from timing_tasks.experiment.terminal import TerminalProgress
 
         boards = Boards(folder.path / "tensorboard", experiment)
-        self.path, self.exchange = folder.path, processes.Exchange()
+        self.path, self.exchange = folder.path, processes.Exchange(deadline)
         with warnings.catch_warnings():
             processes.quiet()
             self.trainer = L.Trainer(

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from timing_tasks.errors import ConfigurationError
+
+# From these Lightning and torch take which one of several processes this is, and where the others are.
+_PLACES = (
+    *("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK"),
+    *("WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,16 @@ def started() -> Started | None:
     if (processes := int(values.get("SLURM_STEP_NUM_TASKS", 1))) > 1:
         return Started("srun", int(values["SLURM_PROCID"]), processes, int(values["SLURM_STEP_NUM_NODES"]))
     return None
+
+
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """Within: a run that starts its processes itself goes by nothing that others have left in the environment."""
+    left = {} if started() else {name: os.environ.pop(name) for name in _PLACES if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(left)
 
 
 def check_started(devices: int, machines: int) -> None:

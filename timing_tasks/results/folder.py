@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import json
 import os
@@ -10,7 +9,9 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing import reduction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
+
+import portalocker
 
 from timing_tasks.errors import ResultsError
 from timing_tasks.results.budgets import kept, raised
@@ -18,17 +19,36 @@ from timing_tasks.results.row import Key, Row, read_rows, rows_text
 
 
 class _Lock:
-    """An open lock file: taken until the last process that has it is gone, those among them that a run spawns."""
+    """An open lock file: taken until the last process that has it is gone, those among them that a run spawns.
+
+    Where descriptors cannot be handed on (Windows), it is taken until the first process of the run is gone.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
     def __reduce__(self) -> tuple[object, ...]:
+        if not hasattr(reduction, "DupFd"):
+            return _Lock, (-1,)
         return _received, (reduction.DupFd(self.descriptor),)
 
 
 def _received(duplicate: Any) -> _Lock:
     return _Lock(duplicate.detach())
+
+
+def _take(lock: IO[str], folder: Path) -> None:
+    """Raise ResultsError unless the lock of a folder can be taken."""
+    try:
+        portalocker.lock(lock, portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING)
+    except portalocker.AlreadyLocked:
+        why = "another run is writing there; wait for it or choose another"
+    except portalocker.LockException as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else None
+        why = f"the file 'lock' cannot be locked ({cause.strerror if cause else error}); choose a folder elsewhere"
+    else:
+        return
+    raise ResultsError(f"output={str(folder)!r}: {why}")
 
 
 class ResultsFolder:
@@ -85,12 +105,7 @@ class ResultsFolder:
             ) from None
         with lock:
             self._lock = _Lock(lock.fileno())
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ResultsError(
-                    f"output={str(self.path)!r}: another run is writing there; wait for it or choose another"
-                ) from None
+            _take(lock, self.path)
             known = self.check()  # again: another run may have come and gone in between
             larger = raised(known, self.conditions)
             self.going_on = self._let_go_on(known, larger) if larger else 0

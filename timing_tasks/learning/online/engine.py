@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
-from typing import Protocol
-
-import torch
+from typing import TYPE_CHECKING, Protocol
 
 from timing_tasks.errors import ConfigurationError, check_whole
-from timing_tasks.learning.online.population import Population, State
+
+if TYPE_CHECKING:  # a config names an engine before torch is imported
+    import torch
+
+    from timing_tasks.learning.online.population import Population, State
 
 ENGINES = ("native", "torch")
 

@@ -1,0 +1,1 @@
+"""What the scripts of `reproduce/` do, by the kind of their configs."""

@@ -1,0 +1,62 @@
+"""Everything: every table and figure, run where rows are missing, and one report of it all."""
+
+from __future__ import annotations
+
+import shlex
+
+from omegaconf import DictConfig
+
+from timing_tasks.cli.compose import Call
+from timing_tasks.cli.scripts import experiment
+from timing_tasks.cli.scripts.readings import folder_of
+from timing_tasks.cli.scripts.verdict import verdicts
+from timing_tasks.errors import ConfigurationError, NothingToDrawError
+from timing_tasks.report.tables import markdown
+from timing_tasks.results.folder import write_whole
+
+
+def main(config: DictConfig, call: Call) -> None:
+    """Run what is missing, the cheapest part first, then write the report in the order of the parts.
+
+    Raises:
+        UserError: a value or a folder that cannot be used.
+    """
+    if any(override.startswith("parts") for override in call.overrides):
+        raise ConfigurationError("parts", "...", "cannot be changed; each part has a script of its own")
+    output = folder_of(config)
+    sections = {}
+    for place, part in sorted(enumerate(config.parts), key=lambda numbered: numbered[1].minutes):
+        own = list(part.get("overrides", []))
+        if "budget" in part and not any(override.startswith("budget") for override in call.overrides):
+            own.append(f"budget={part.budget}")
+        # What a part sets itself is not for the command line to change, nor is anything else of the same group.
+        groups = {_group(override) for override in (*own, "output")}
+        overrides = [*(override for override in call.overrides if _group(override) not in groups), *own]
+        one = call.other(part.script, overrides, str(output))
+        composed = one.config()
+        folder = part.get("folder", composed.name)
+        composed.output = str(output / folder)
+        command = ["python", f"reproduce/{part.script}.py", *overrides]
+        if part.get("only_if_complete", False) and not experiment.is_complete(composed):
+            print(f"left out: {composed.title} ({shlex.join([*command, f'output={composed.output}'])} runs it)")
+            continue
+        try:
+            content = experiment.produce(composed, one)
+        except NothingToDrawError as error:
+            print(error)
+            content = f"## {composed.title}\n\nNo figure: {error}.\n"
+        command.append(f"output=runs/again/{folder}")
+        again = f"Again, in about {part.minutes} minutes on two cores:\n\n```bash\n{shlex.join(command)}\n```\n"
+        sections[place] = content and f"{content}\n{again}"
+    if not any(sections.values()):
+        return
+    pages = call.home / "reproduce" / "report"
+    before, after = ((pages / name).read_text(encoding="utf-8") for name in ("introduction.md", "deviations.md"))
+    verdict = [markdown(table) for table in verdicts(output, call)]
+    report = [before, *verdict, *(sections[place] for place in sorted(sections)), after]
+    write_whole(output / "README.md", "\n".join(report))
+    print(f"report: {output / 'README.md'}")
+
+
+def _group(override: str) -> str:
+    return override.partition("=")[0].partition(".")[0]
