@@ -21,5 +21,4 @@ def test_there_are_examples():
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str):
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
-    assert result.attempted > 0
     assert result.failed == 0
