@@ -63,7 +63,8 @@ DRAWINGS = {
         "What a learned initial state changes",
         "Training streams with the learned state s(0), y(0), divided by those of the same net (same initial weights, same streams) "
         "with the zero state: geometric mean and 95% interval over the pairs of which both nets are solved, where there are two "
-        "pairs. Left of 1 the learned state is faster. At the right: the share of nets solved, from the zero state (open) and from the learned one (filled).",
+        "pairs. Left of 1 the learned state is faster. At the right: the share of nets solved, from the zero state (open) and from the "
+        "learned one (filled).",
         lambda rows, _: initial_states.ratios(rows),
     ),
     "learned_states": Drawing(
