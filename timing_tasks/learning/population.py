@@ -106,11 +106,13 @@ class PopulationModule(L.LightningModule):
         """
         self._log_solved("test")
         if shares := self.reliability():
-            self.log("test/reliability", float(np.mean(shares)), batch_size=1)
+            self._log("test/reliability", float(np.mean(shares)))
 
     def _log_solved(self, stage: str) -> None:
-        solved = (self.state.verdict == Verdict.SOLVED).double().mean()
-        self.log(f"{stage}/solved", float(solved), batch_size=1)
+        self._log(f"{stage}/solved", (self.state.verdict == Verdict.SOLVED).double().mean())
+
+    def _log(self, name: str, value: Tensor | float) -> None:
+        self.log(name, torch.as_tensor(value), batch_size=1)  # a tensor here: a number would go to the device
 
     def reliability(self) -> list[float]:
         """The share of fresh test sets that each solved replica passes."""
@@ -131,10 +133,10 @@ class PopulationModule(L.LightningModule):
         for position, condition in enumerate(self.population.conditions):
             rows = np.flatnonzero(self.population.condition == position)
             if len(rows):
-                self.log(f"solved/{condition}", float(np.mean(verdict[rows] == Verdict.SOLVED)), batch_size=1)
+                self._log(f"solved/{condition}", float(np.mean(verdict[rows] == Verdict.SOLVED)))
                 for name in ("training_size", "test_size"):
                     sizes = getattr(self.state, name).numpy()[rows]
-                    self.log(f"{name}/{condition}", float(np.median(sizes)), batch_size=1)
+                    self._log(f"{name}/{condition}", float(np.median(sizes)))
 
     def on_fit_start(self) -> None:
         """Nothing to do if a checkpoint holds only finished replicas."""
