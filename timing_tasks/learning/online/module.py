@@ -51,7 +51,7 @@ class OnlinePopulationModule(PopulationModule):
     def __init__(self, population: Population, engine: Engine, chunk_seconds: float = 1.0) -> None:
         super().__init__()
         self.begin(population)
-        for condition in population.conditions:
+        for condition in map(population.condition_of, range(len(population))):
             if condition.recipe != ONLINE:
                 raise ConfigurationError("recipe", condition.recipe.name, "online, for the OnlinePopulationModule")
         self.automatic_optimization = False
