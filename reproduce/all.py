@@ -1,4 +1,4 @@
-"""Everything: every table and figure, run where rows are missing, and one report of it all. `python reproduce/all.py`."""
+"""Every table and figure, run where rows are missing, and one report of them all. `python reproduce/all.py`."""
 
 from timing_tasks.cli.start import script
 

@@ -1,4 +1,4 @@
-"""How nets generate periodic functions (PFG): units over time in nets that solve it. `python reproduce/figure_functions.py`."""
+"""How nets generate periodic functions (PFG): solved nets over time. `python reproduce/figure_functions.py`."""
 
 from timing_tasks.cli.start import script
 

@@ -1,4 +1,4 @@
-"""Back-propagation through time against the online recipe, other nets, learned states. `python reproduce/recipes.py`."""
+"""Back-propagation through time and the online recipe, other nets, learned states. `python reproduce/recipes.py`."""
 
 from timing_tasks.cli.start import script
 

@@ -1,4 +1,4 @@
-"""How reliable are the solved nets? 100 fresh test sets for each, from the kept weights. `python reproduce/reliability.py`."""
+"""How reliable are the solved nets? 100 fresh test sets for each of them. `python reproduce/reliability.py`."""
 
 from timing_tasks.cli.start import script
 

@@ -1,4 +1,4 @@
-"""Table 4: generating periodic functions (PFG), with and without peepholes and forget gates. `python reproduce/table4.py`."""
+"""Table 4: generating periodic functions (PFG), by peepholes and forget gates. `python reproduce/table4.py`."""
 
 from timing_tasks.cli.start import script
 

@@ -47,7 +47,8 @@ def main() -> None:
         in_engine = sum(float(row["seconds"]) for row in csv.DictReader(file))
     speed, after = sum(steps) / seconds, alone(overrides)
     print(
-        f"{speed / 1e6:.1f}M net-steps/s; by the engine alone {before / 1e6:.1f}M before and {after / 1e6:.1f}M after it"
+        f"{speed / 1e6:.1f}M net-steps/s; by the engine alone {before / 1e6:.1f}M before and {after / 1e6:.1f}M after "
+        "it"
     )
     print(f"{in_engine / seconds:.1%} of the time in the engine")
     assert used.ru_maxrss < 1e6

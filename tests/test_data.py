@@ -1,4 +1,4 @@
-"""Streams as a DataLoader gives them: the same whoever draws them, once each, and on from where a fit was interrupted."""
+"""Streams from a DataLoader: the same whoever draws them, each once, and continued after an interrupted fit."""
 
 import itertools
 import pickle

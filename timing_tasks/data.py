@@ -155,10 +155,10 @@ class _TestStreams(IterableDataset[Batch]):
 class TimingDataModule(L.LightningDataModule):
     """The streams of a task.
 
-    Training streams are drawn without end; `batches_per_epoch` of them are an epoch, so that Lightning validates now and
-    then. `val_dataloader` and `test_dataloader` show the paper's test streams (PAPER.md 3): every possible input for
-    `nmsd`, else ten streams of 1000 periods, or the only one there is. Those of the test are others than those of the
-    validation. Every process tests on all of them.
+    Training streams are drawn without end; `batches_per_epoch` of them are an epoch, so that Lightning validates now
+    and then. `val_dataloader` and `test_dataloader` show the paper's test streams (PAPER.md 3): every possible input
+    for `nmsd`, else ten streams of 1000 periods, or the only one there is. Those of the test are others than those of
+    the validation. Every process tests on all of them.
 
     A resumed fit goes on with the stream after the last one that was trained on.
 
@@ -169,8 +169,8 @@ class TimingDataModule(L.LightningDataModule):
         periods: at most, of a training stream; by default as many as the paper's have (100; nmsd: 1).
         num_workers: of the training's `DataLoader`.
         batches_per_epoch: batches of a process in an epoch.
-        **task_arguments: those of the task's class; of the paper's `min_interval` (by default 10), `offsets` (by default
-            [0, 1]), `tolerance`; for `pfg` `waveform` (by default `cos`).
+        **task_arguments: those of the task's class; of the paper's `min_interval` (by default 10), `offsets` (by
+            default [0, 1]), `tolerance`; for `pfg` `waveform` (by default `cos`).
 
     Raises:
         ConfigurationError: an argument that cannot be.

@@ -189,13 +189,13 @@ def test_what_back_propagation_gives_has_the_numbers_of_the_rows():
 
     forty, fifty = of("nmsd", 40, (0, 1)), of("nmsd", 50, (0, 1))
     assert (
-        f"F = 40 is solved by {forty.solved} of 10 nets with peepholes after a median of {cells.thousands(forty.median)}"
-        in said
+        f"F = 40 is solved by {forty.solved} of 10 nets with peepholes after a median of "
+        f"{cells.thousands(forty.median)}" in said
     )
     assert f"F = 50 by {fifty.solved} of 10 after {cells.thousands(fifty.median)}" in said
     assert (
-        f"solved by {of('msd', '10', '0 1').solved} of 10 (two intervals) and {of('msd', '10', '0 1 2').solved} of 10 (three)"
-        in said
+        f"solved by {of('msd', '10', '0 1').solved} of 10 (two intervals) and {of('msd', '10', '0 1 2').solved} of 10 "
+        "(three)" in said
     )
     assert f"F = 30 is solved by {of('gts', '30', '0').solved} of 10, and no net learns F = 40 or 50" in said
     ratios = [of("gts", f, (0,), "online").median / of("gts", f, (0,)).median for f in (10, 20)]

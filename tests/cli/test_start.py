@@ -78,7 +78,8 @@ NOT_POSIX = """
 import builtins, runpy, sys
 real = builtins.__import__
 def guarded(name, names=None, *rest):
-    if name in ("fcntl", "resource", "pwd", "grp", "termios") and (names or {}).get("__name__", "").startswith("timing"):
+    importer = (names or {}).get("__name__", "")
+    if name in ("fcntl", "resource", "pwd", "grp", "termios") and importer.startswith("timing"):
         raise ImportError(name)
     return real(name, names, *rest)
 builtins.__import__ = guarded

@@ -100,8 +100,8 @@ def test_a_killed_process_ends_the_run_which_goes_on_with_others(undisturbed: by
     assert time.monotonic() - began < 15
     assert process.returncode == 2, output
     assert errors == (
-        "condition.py: process 1 of this run has ended (SIGKILL); nothing is lost: the same command goes on from here, also "
-        "with another number of processes\n"
+        "condition.py: process 1 of this run has ended (SIGKILL); nothing is lost: the same command goes on from here, "
+        "also with another number of processes\n"
     )
     previous.unlink()
 

@@ -1,4 +1,4 @@
-"""The gradients that the engines sum up along a stream, by autograd and by finite differences: every gradient, h and state."""
+"""The engines' gradients along a stream, compared with autograd and with finite differences."""
 
 import numpy as np
 import pytest

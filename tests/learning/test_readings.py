@@ -187,7 +187,8 @@ def test_a_state_that_is_carried_over_and_learned_is_refused():
 
 
 def test_test_streams_begin_with_the_initial_state_and_training_streams_where_the_last_has_ended(engine: Engine):
-    # Zero weights into the gates, b_f and b_c: s grows by sigma(b_i) b_c at every step, and is reset where a stream begins anew.
+    # Zero weights into the gates, b_f and b_c: s grows by sigma(b_i) b_c at every step, and is reset where a stream
+    # begins anew.
     condition = make_condition(
         Task("gts", 2, (0,), tolerance=1e6), 1e-300, 0.0, readings={"state_carried_over": True}, net_steps=10**9
     )

@@ -1,4 +1,4 @@
-"""The same digits for any chunks, threads, instruction set and company; and no digits at all from arrays that do not fit."""
+"""The same digits for any chunks, threads, instruction set and other nets; arrays that do not fit are refused."""
 
 import pytest
 import torch

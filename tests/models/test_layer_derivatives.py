@@ -1,4 +1,4 @@
-"""Derivatives of all kinds through chains of calls and shared tensors, compared with the loop's and with `nn.LSTM`'s."""
+"""Derivatives through chains of calls and shared tensors, compared with the loop's and with `nn.LSTM`'s."""
 
 import pytest
 import torch

@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         prog="python -m timing_tasks.benchmark",
-        description="Speed of the engines, in one run; `layer` as first word: of the layer; `replicas`: over the number of nets.",
+        description="Speed of the engines; `layer` as first word: of the layer; `replicas`: over the number of nets.",
     )
     parser.add_argument("--net-steps", type=int, default=300_000, help="of each replica of the native engine")
     parser.add_argument("--repeats", type=int, default=5)
@@ -137,7 +137,7 @@ def main(arguments: list[str]) -> None:
 
 
 def floor(instruction_set: str, fused: int, reached: float) -> list[str]:
-    """The physical floor of a training net-step, from this processor's own throughput, and how near `reached` ns come."""
+    """The floor of a training net-step, from this processor's throughput, and how near `reached` ns come."""
     from timing_tasks.learning.online.native import throughput
 
     nanoseconds_fused, nanoseconds_store, nanoseconds_division = throughput(instruction_set)

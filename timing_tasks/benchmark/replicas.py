@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         prog="python -m timing_tasks.benchmark replicas",
-        description="Net-steps a second of the torch engine, compiled, and of the native engine, over the number of nets.",
+        description="Net-steps a second of the compiled torch engine and the native engine, over the number of nets.",
     )
     has_gpu = torch.cuda.is_available()
     parser.add_argument("--device", default="cuda" if has_gpu else "cpu", help="of the torch engine")

@@ -89,7 +89,7 @@ def _by_hydra(call: Call, arguments: list[str]) -> None:
 
 
 def _check_sweep(call: Call) -> None:
-    """Raise UserError for the first run of a sweep, or the folder of a sweep, that cannot be: before the first of its runs."""
+    """Raise UserError for the first invalid run, or the folder, of a sweep, before any of its runs starts."""
     elsewhere = ("trainer",) if SLURM in call.overrides else ()  # GPUs, say, need not be on this machine
     folder = next((one.partition("=")[2] for one in call.overrides if one.startswith("hydra.sweep.dir=")), _SWEEPS)
     found: list[Experiment] = []

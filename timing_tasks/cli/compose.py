@@ -54,7 +54,7 @@ class Call:
 
     @property
     def own_folder(self) -> Path:
-        """Where relative folders of the configs are: the clone, so that scripts find its rows from anywhere, or here."""
+        """The base of the configs' relative folders: the clone, so that scripts find its rows, or here."""
         return Path() if self.home.name == "_share" else self.home
 
     def other(self, name: str, overrides: Sequence[str] = (), output: str = "") -> Call:
@@ -132,7 +132,7 @@ class Call:
         return config
 
     def _mistake(self) -> UserError:
-        """What is wrong with the first override that cannot be; options of groups come first, they decide which keys there are."""
+        """What is wrong with the first invalid override; options of groups first: they decide which keys exist."""
         good: list[str] = []
         for override in sorted(self.overrides, key=lambda one: _parted(one)[0] not in schema.GROUPS):
             key, _, value = _parted(override)
@@ -184,7 +184,7 @@ def jobs(arguments: Sequence[str]) -> Iterator[list[str]]:
 
 
 def for_sweep(overrides: Sequence[str]) -> list[str]:
-    """For Hydra, which composes a config of the sweep too: there a key may be missing that the options of all runs have.
+    """For Hydra, whose config of the whole sweep may lack a key that the options of all runs have.
 
     Hydra keeps one override of each key; `++key` is another one.
     """

@@ -184,7 +184,7 @@ def _of_task(value: Any, task: Task, key: str) -> Any:
 
 
 def _protocol(values: Mapping[str, Any], task: Task, peepholes: bool) -> Protocol:
-    """The protocol for a task and a kind of net: h may be one for each of `lstm`, without peepholes, and `peephole_lstm`."""
+    """The protocol for a task and a kind of net: h may differ between `lstm` (no peepholes) and `peephole_lstm`."""
     h, kinds = values["cell_output_activation"], {"lstm", "peephole_lstm"}
     given = h if isinstance(h, dict) else dict.fromkeys(kinds, h)
     if set(given) != kinds or any(one not in CELL_OUTPUT_ACTIVATIONS for one in given.values()):
@@ -226,7 +226,7 @@ def _initial_states(value: Any, group: Mapping[str, Any]) -> list[NamedInitialSt
 
 
 def _switches(net: Mapping[str, Any], model: Model) -> list[tuple[bool, bool]]:
-    """With a forget gate or not, with peepholes or not; for other layers than the paper's there is nothing to switch."""
+    """With or without a forget gate and peepholes; only the paper's layer has these switches."""
     both = []
     for key in ("forget_gate", "peepholes"):
         values = net[key] if isinstance(net[key], list) else [net[key]]

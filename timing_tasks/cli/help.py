@@ -12,7 +12,7 @@ from timing_tasks.cli.compose import Call, keys_of
 from timing_tasks.cli.schema import GROUPS
 
 _MORE = """
-A key of which a group has options: OPTION chooses one, and its keys can be changed further: protocol=printed protocol.momentum=0.9
+A key with options: OPTION chooses one; its keys can be changed: protocol=printed protocol.momentum=0.9
 -m KEY=A,B KEY=C,D: one run for each combination, in a folder of its own. --cfg job: the config, as it would be.
 Ctrl-C, or SIGTERM (where Ctrl-C is ignored, as under nohup), stops a run; the same command goes on from there."""
 

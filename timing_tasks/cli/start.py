@@ -29,7 +29,7 @@ def script(module: str, path: str) -> None:
 
 
 def command() -> None:
-    """The console command: `timing-tasks table1 ...` is `python reproduce/table1.py ...`, with the scripts of the package."""
+    """The console command: `timing-tasks table1 ...` is `python reproduce/table1.py ...` of the installed package."""
     home = share()
     scripts = sorted(path.stem for path in (home / "reproduce").glob("*.py"))
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
@@ -45,7 +45,7 @@ def command() -> None:
 
 
 def share() -> Path:
-    """The folder with `configs/` and `reproduce/`: the clone's, if the package is run from one, else the package's own."""
+    """The folder with `configs/` and `reproduce/`: the clone's if the package is run from one, else its own."""
     package = Path(timing_tasks.__file__).resolve().parent
     clone = package.parent
     return clone if (clone / "configs" / "base.yaml").exists() else package / "_share"

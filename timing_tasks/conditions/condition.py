@@ -46,8 +46,9 @@ class Protocol:
         gts_input: whether the net sees I(n) `throughout` period n, or in its `first_step` alone.
         cell_output_activation: h in y = o h(s): the `identity`, or `centred_logistic`, h(s) = 2 sigma(s) - 1.
         initial_weight_range: the initial weights are uniform in +- it.
-        state_carried_over: whether a training stream begins with the s and y of the last training stream's end; the traces
-            start at 0 all the same, and test streams begin with the initial state, as does the first training stream.
+        state_carried_over: whether a training stream begins with the s and y of the last training stream's end; the
+            traces start at 0 all the same, and test streams begin with the initial state, as does the first training
+            stream.
         gradient: `truncated`, as in the paper, or `full`, with no error cut off (real-time recurrent learning).
     """
 
@@ -212,7 +213,7 @@ class Condition:
 
     @property
     def _readings(self) -> str:
-        """What is read otherwise than in PAPER.md of the streams and of the net's equations: with the weights, the net anew."""
+        """The readings of streams and equations that differ from PAPER.md's; with the weights they restore the net."""
         h = self.protocol.cell_output_activation
         return " ".join(filter(None, (self.task.readings, "" if h == "identity" else f"cell_output_activation={h}")))
 

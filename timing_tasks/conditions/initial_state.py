@@ -1,4 +1,4 @@
-"""Which state a condition's nets start from, and with which arguments: the plain data that `models.initial_state` makes."""
+"""The state that a condition's nets start from, and its arguments: plain data, made by `models.initial_state`."""
 
 from __future__ import annotations
 

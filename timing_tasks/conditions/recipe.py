@@ -38,8 +38,8 @@ class BPTT(Recipe):
         scheduler: of its learning rate, likewise, stepped after each update; None for none.
         clip: the largest norm that a net's gradient may have; None for any.
         truncated: cut the gradient as the paper does (PAPER.md 2) instead of following it everywhere.
-        gate_biases: the initial b_i, b_f, b_o: `protocol`, those of the protocol; `interval`: b_f = ln F and b_i = -ln F,
-            with which a state lasts for about F steps, and the protocol's b_o. Other layers have biases like these.
+        gate_biases: the initial b_i, b_f, b_o: `protocol`, those of the protocol; `interval`: b_f = ln F and b_i = -ln
+            F, with which a state lasts for about F steps, and the protocol's b_o. Other layers have biases like these.
     """
 
     name: str = "bptt"

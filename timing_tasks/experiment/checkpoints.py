@@ -19,7 +19,7 @@ from timing_tasks.learning.population import PopulationModule
 
 
 class Checkpoints(Checkpoint):
-    """A checkpoint about every second, of many nets less often: a kill loses no more than that. The one before it is kept.
+    """A checkpoint about every second (of many nets less often); the one before it is kept.
 
     Args:
         folder: where to.
@@ -80,7 +80,7 @@ class Checkpoints(Checkpoint):
 
 
 def _check(path: Path, keys: set[str]) -> None:
-    """Raise something unless the file is a checkpoint with these keys, every bit as it was written; nothing in it is executed."""
+    """Raise unless the file is an intact checkpoint with these keys; nothing in it is executed."""
     with zipfile.ZipFile(path) as file:
         if (damaged := file.testzip()) is not None:  # torch.load does not look at the check sums
             raise ValueError(damaged)

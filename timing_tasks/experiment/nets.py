@@ -24,7 +24,8 @@ def load_net(row: Row | str | Path, replica: int = 0, **condition: object) -> Ti
         **condition: more that the row has to have, by column, in a file: `task="gts", interval=10`.
 
     Raises:
-        ResultsError: no such row in the file, or several; a net of a module of somebody's own, whose class is not known.
+        ResultsError: no such row in the file, or several; a net of a module of somebody's own, whose class is not
+            known.
 
     Example:
         >>> net = load_net(

@@ -47,10 +47,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def environment() -> ClusterEnvironment:
-    """Lightning's name for what has started this process; left to itself it takes a script in a job of SLURM for one of many."""
+    """Lightning's name for what started this process; by itself it takes any script in a SLURM job for one of many."""
     who = started()
     if who is None:
-        rank_zero_only.rank = 0  # type: ignore[attr-defined]  # which is from the environment, if Lightning has been imported before
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]  # else from the environment
         return LightningEnvironment()
     if who.by == "torchrun":
         return TorchElasticEnvironment()
@@ -61,7 +61,7 @@ def environment() -> ClusterEnvironment:
 
 
 class SeparateNets(DDPStrategy):
-    """Processes that train different nets, joined by gloo on any device: only states and counters go from one to another.
+    """Processes that train different nets, joined by gloo on any device: they exchange only states and counters.
 
     On one machine the processes are spawned when training starts and end with it. (Lightning's other way, to run the
     script again in each, would compose the config and open the output folder several times.)
@@ -83,7 +83,7 @@ class SeparateNets(DDPStrategy):
         super().setup_environment()
 
     def setup_distributed(self) -> None:
-        """Join the group as Lightning does, but don't bind it to the process's GPU: nothing that is there goes through it."""
+        """Join the group as Lightning does, but without binding it to a GPU: no tensor of a GPU goes through it."""
         self.set_world_ranks()
         cluster = self.cluster_environment
         assert cluster is not None
@@ -97,7 +97,7 @@ class SeparateNets(DDPStrategy):
         """Nothing: no gradient is exchanged."""
 
     def teardown(self) -> None:
-        """Leave the group, in a process that ends with the fit: gloo's threads are better not left to the interpreter's end."""
+        """Leave the group when the process ends with the fit: gloo's threads should not outlive it."""
         super().teardown()
         if started() is None and dist.is_initialized():
             dist.destroy_process_group()
@@ -119,7 +119,7 @@ def quiet() -> None:
 
 
 def as_rank_0_says(trainer: L.Trainer, value: T) -> T:
-    """The value that rank 0 has, in all processes that torchrun or SLURM has started; those that we start get it anyway."""
+    """Rank 0's value, in all processes that torchrun or SLURM has started; those that we start get it anyway."""
     if started() is None or not isinstance(trainer.strategy, SeparateNets):
         return value
     trainer.strategy.setup_environment()
@@ -128,10 +128,11 @@ def as_rank_0_says(trainer: L.Trainer, value: T) -> T:
 
 
 class Exchange(L.Callback):
-    """Once in a while rank 0 gets the replicas that the others have trained; after each chunk all agree on whether to go on.
+    """Rank 0 regularly gets the replicas that the others have trained; after each chunk all agree whether to go on.
 
     The first of a fit's callbacks: those after it see the whole population, in rank 0. SIGINT and SIGTERM, in whichever
-    process they arrive, end the fit of all processes after the chunk; a second one ends that of a single process at once.
+    process they arrive, end the fit of all processes after the chunk; a second one ends that of a single process at
+    once.
 
     Args:
         deadline: by the monotonic clock; then the fit ends as if SIGTERM had come.

@@ -40,7 +40,7 @@ class RowWriter(L.Callback):
         self.written.update(due)
 
     def on_fit_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        """Those that a checkpoint knew as finished, but whose rows are gone; if all are, nothing is going to be trained."""
+        """Those that the checkpoint has as finished but whose rows are missing; if all are, nothing is trained."""
         assert isinstance(module, PopulationModule)
         places = known_places(module)
         there = [(position, row.replica) for position, row in self.before]

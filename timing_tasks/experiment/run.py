@@ -30,7 +30,7 @@ def run(
     experiment: Experiment,
     announce: Callable[[str], None] = lambda text: None,
 ) -> list[Row]:
-    """Train every replica that has no row yet, and return all rows that there are of the conditions, one after the other.
+    """Train every replica that has no row yet, and return all rows of the conditions, one after the other.
 
     Of the processes that torchrun or SLURM has started for one run, rank 0 alone looks at the folder and has rows; the
     others train what it says and return none.
@@ -280,7 +280,7 @@ def row_of(module: PopulationModule, index: int) -> Row:
 
 
 def _keys(experiment: Experiment) -> dict[Key, tuple[int, int]]:
-    """The `Row.replica_key` of every replica of an experiment, in the table's order, and where it is: condition, number."""
+    """The `Row.replica_key` of every replica, in the table's order, and its place: condition and number."""
     names = [tuple(condition.columns[name] for name in CONDITION_COLUMNS) for condition in experiment.conditions]
     return {
         (*name, experiment.seed, replica): (c, replica)

@@ -58,7 +58,7 @@ class Standing:
 
 
 def not_in(module: PopulationModule, before: Sequence[Finished]) -> list[Finished]:
-    """Those of the nets finished before that are not in a module's population: a checkpoint brings finished nets along."""
+    """The nets finished before that are not in the module's population: a checkpoint contains finished nets too."""
     here = known_places(module)
     return [one for one in before if (one[0], one[1].replica) not in here]
 

@@ -50,8 +50,9 @@ def counted(batch: Batch, steps: Tensor) -> Tensor:
 def mean_loss(batch: Batch, outputs: Tensor, steps: Tensor) -> Tensor:
     """The mean over N streams of ½(d - z)², averaged over a stream's targets within its first `steps`, (N,); shape ().
 
-    With a leading axis of R nets one loss each, (R,). Measured on the paper's conditions: with all targets of its periods
-    instead of those up to the first wrong prediction, no net learned to generate spikes, and of the functions hardly any.
+    With a leading axis of R nets one loss each, (R,). Measured on the paper's conditions: with all targets of its
+    periods instead of those up to the first wrong prediction, no net learned to generate spikes, and of the functions
+    hardly any.
     """
     counts = counted(batch, steps)
     error = torch.where(counts, (batch.targets - outputs).squeeze(-1), 0.0)  # padding may hold anything

@@ -29,8 +29,8 @@ class TimingModule(L.LightningModule):
     """A net that learns a timing task by back-propagation through time (automatic optimisation).
 
     The loss of a stream is ½(d - z)², averaged over the targets up to its first wrong prediction, with which a stream
-    ends in the paper. So a net runs along the first steps of its streams, along twice as many while one of them is still
-    right, and so on: a net that is soon wrong costs little.
+    ends in the paper. So a net runs along the first steps of its streams, along twice as many while one of them is
+    still right, and so on: a net that is soon wrong costs little.
 
     It logs `train/loss`, and under `train/`, `val/` and `test/` `solved` (the share of streams that are right
     throughout), `stream_size` (periods before the first wrong prediction) and `rmse` (over all processes).
@@ -38,8 +38,8 @@ class TimingModule(L.LightningModule):
     Args:
         net: any causal module from (N, T, 1) to (N, T, 1), such as a `TimingNet`.
         optimizer: makes the optimiser of the parameters.
-        scheduler: makes its scheduler, which is stepped with each of its steps; `ReduceLROnPlateau` after each validation
-            instead, by `val/rmse`.
+        scheduler: makes its scheduler, which is stepped with each of its steps; `ReduceLROnPlateau` after each
+            validation instead, by `val/rmse`.
         loss: `until_wrong`, as above; `whole`: over all targets of a stream.
 
     Raises:

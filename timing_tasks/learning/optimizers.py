@@ -65,7 +65,7 @@ def advance(scheduler: LRScheduler) -> None:
 
 
 def check(recipes: Sequence[BPTT]) -> None:
-    """Raise ConfigurationError unless the optimiser and scheduler of some conditions can be made, and keep their nets apart.
+    """Raise ConfigurationError unless the optimisers and schedulers can be made and keep the nets independent.
 
     All nets have the same optimiser, but for its numbers, and scheduler. They share parameters, a row for each
     (`models.stack`), so that every number has to be treated by itself.

@@ -1,4 +1,4 @@
-"""What the modules of both recipes have in common: the replicas of a run side by side, as callbacks and rows see them."""
+"""What the modules of both recipes share: the replicas of a run side by side, as callbacks and rows see them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECONDS_BETWEEN_LOGS = 0.5
 
 
 class Progress(Protocol):
-    """How far replicas are: tensors of one entry a replica. `online.population.State` has them, and says what they are."""
+    """Progress of the replicas: tensors with one entry a replica, explained in `online.population.State`."""
 
     verdict: Tensor
     training_streams: Tensor
@@ -53,8 +53,8 @@ class PopulationModule(L.LightningModule):
     Attributes:
         population: the replicas.
         state: how far they are.
-        seconds: of wall-clock time that each replica has cost so far, float64, [replicas]; what replicas share is divided
-            among them by the net-steps that they take in it.
+        seconds: of wall-clock time that each replica has cost so far, float64, [replicas]; what replicas share is
+            divided among them by the net-steps that they take in it.
         net_steps_per_second: lately, over all replicas.
         own: the positions of those that this process trains, int64, by default all; set before the fit begins.
         is_level: whether rank 0 has just received the replicas of all processes, as it does about every half second.
@@ -80,7 +80,7 @@ class PopulationModule(L.LightningModule):
         self._next_log = 0.0
 
     def configure_model(self) -> None:
-        """Have memory of its own: what one process gives to those that it starts is otherwise the same memory in all."""
+        """Copy the tensors: those that a process passes to its children are otherwise shared memory."""
         self.state, self.seconds = copy.deepcopy((self.state, self.seconds))
 
     def train_dataloader(self) -> DataLoader[int]:

@@ -43,9 +43,9 @@ class Piece(NamedTuple):
 class ReplicasModule(PopulationModule, TimingModule):
     """The nets of a population, trained side by side by one optimiser of torch (automatic optimisation).
 
-    One `training_step` makes one update of every running net, from the gradient of its loss over a mini-batch of its own
-    training streams; then a test with frozen weights follows. The losses of the nets are summed, so that each net gets
-    the gradient of its own, and the optimiser treats each number by itself (`optimizers.check`): no net influences
+    One `training_step` makes one update of every running net, from the gradient of its loss over a mini-batch of its
+    own training streams; then a test with frozen weights follows. The losses of the nets are summed, so that each net
+    gets the gradient of its own, and the optimiser treats each number by itself (`optimizers.check`): no net influences
     another. All nets have had the same number of updates.
 
     Args:
@@ -118,8 +118,8 @@ class ReplicasModule(PopulationModule, TimingModule):
     def _train(self) -> Iterator[Piece]:
         """The running nets along their next training streams, which are counted.
 
-        Nets run along the first period only, and those that are right along more, twice as many each time: most nets are
-        soon wrong, and what comes after that counts for nothing.
+        Nets run along the first period only, and those that are right along more, twice as many each time: most nets
+        are soon wrong, and what comes after that counts for nothing.
         """
         state, first = self.state, self.state.training_streams.tolist()
         going_on, periods = self.running(), 1
@@ -213,7 +213,7 @@ class ReplicasModule(PopulationModule, TimingModule):
 
     @torch.no_grad()
     def _test(self, nets: Sequence[int]) -> set[int]:
-        """Run nets along their test streams, one after the other, up to the first wrong prediction; gives the solved ones.
+        """Run nets along their test streams, each up to the first wrong prediction, and return the solved ones.
 
         They run along growing prefixes, as in training.
         """
@@ -302,8 +302,8 @@ def _rows(part: Any, rows: list[int]) -> Any:
 class _OneThread(L.Callback):
     """As long as a fit lasts torch has one thread.
 
-    The pieces of work are small, several threads wait for each other for longer than they compute, the more so on a busy
-    machine; and where torch shares a tensor out among threads, digits depend on how many there are.
+    The pieces of work are small, several threads wait for each other for longer than they compute, the more so on a
+    busy machine; and where torch shares a tensor out among threads, digits depend on how many there are.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Initial states of recurrent layers, as modules: zero, learned, learned from a constant input, noisy, or from a context.
+"""Initial states of recurrent layers, as modules: zero, learned, from a constant input, noisy, from a context.
 
 A module makes the tensors that a layer takes as its initial state, for a batch:
 
@@ -63,7 +63,7 @@ class Zero(InitialState):
         return tuple(torch.zeros(shape, device=self.device, dtype=self.dtype) for shape in self.shapes)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Zero:
-        """Follow the module to its device and dtype. No buffer does: one without values could not leave the meta device."""
+        """Follow the module to its device and dtype; a buffer without values could not leave the meta device."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         like = fn(torch.empty((), device="cpu" if self.device.type == "meta" else self.device, dtype=self.dtype))
         self.device, self.dtype = like.device, like.dtype
@@ -127,7 +127,7 @@ class Learned(InitialState):
 
 
 class ConstantInput(InitialState):
-    """A constant input 1 times a learned matrix `weight`, (numel, 1) for each shape, 0 at first: the function of `Learned`.
+    """A constant input 1 times a learned `weight`, (numel, 1) for each shape, 0 at first; equivalent to `Learned`.
 
     Args:
         *shapes: see `InitialState`.

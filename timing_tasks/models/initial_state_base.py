@@ -15,8 +15,8 @@ class InitialState(nn.Module):
     """What all initial states have in common.
 
     Args:
-        *shapes: of the state tensors, without the batch: ((L, H), (L, H)) for an LSTM of L layers and H units, ((L, H),)
-            for a GRU, ((H,), (H,)) for an LSTM cell, ((R, 1, H), (R, 1, H)) for a `PeepholeLSTM` of R replicas.
+        *shapes: of the state tensors, without the batch: ((L, H), (L, H)) for an LSTM of L layers and H units, ((L,
+            H),) for a GRU, ((H,), (H,)) for an LSTM cell, ((R, 1, H), (R, 1, H)) for a `PeepholeLSTM` of R replicas.
         batch_axis: where the batch stands in a state tensor: 1 for layers, 0 for cells, 2 for a layer of replicas.
 
     Raises:
@@ -41,13 +41,15 @@ class InitialState(nn.Module):
             groups = [{"params": lstm.parameters()}, {"params": initial.parameters(), "lr": 1e-2, "weight_decay": 0.0}]
             optimizer = torch.optim.AdamW(groups, lr=1e-3)  # and in each step: output, _ = lstm(x, initial(batch_size))
 
-        The parameters of an initial state stand in a group of their own, since no weight decay should draw them to zero,
-        and since a rate of their own often pays. At test time the state is used as it is. It is made for each batch anew,
-        so that batches may differ in size: give the size of the batch at hand, or None for an input without a batch axis.
+        The parameters of an initial state stand in a group of their own, since no weight decay should draw them to
+        zero, and since a rate of their own often pays. At test time the state is used as it is. It is made for each
+        batch anew, so that batches may differ in size: give the size of the batch at hand, or None for an input without
+        a batch axis.
 
         Args:
-            layer: an `nn.LSTM`, `nn.GRU`, `nn.RNN`, one of their cells, or a module with an attribute `state_shapes`, the
-                state tensors' shapes without the batch, which stands before the last axis, as `PeepholeLSTM` has it.
+            layer: an `nn.LSTM`, `nn.GRU`, `nn.RNN`, one of their cells, or a module with an attribute `state_shapes`,
+                the state tensors' shapes without the batch, which stands before the last axis, as `PeepholeLSTM` has
+                it.
             **arguments: of the class.
 
         Raises:
@@ -92,7 +94,7 @@ class InitialState(nn.Module):
             nn.init.zeros_(parameter)
 
     def _expanded(self, value: Tensor, batch_size: int | None) -> Tensor:
-        """A view: every entry of the batch is the same memory. A copy on a GPU, whose kernels for layers take no view."""
+        """A view, all entries of the batch in the same memory; on a GPU, whose layers take no view, a copy."""
         if batch_size is None:
             return value
         shape = list(value.shape)

@@ -31,7 +31,7 @@ def check_like(name: str, tensor: Tensor, weight: Tensor) -> None:
 
 
 def checked_states(name: str, states: Any, shape: tuple[int, ...], weight: Tensor) -> tuple[Tensor, Tensor]:
-    """The states h and c, or ValueError for anything but two tensors of a shape, on a weight's device and of its dtype."""
+    """The states h and c; ValueError unless they are two tensors of this shape, with a weight's device and dtype."""
     if not isinstance(states, (tuple, list)) or len(states) != 2:
         count = f"{len(states)} in " if isinstance(states, (tuple, list)) else ""
         found = f"{count}a {type(states).__name__}"

@@ -31,7 +31,7 @@ def arguments_of(lstm: nn.LSTM) -> dict[str, Any]:
 
 @torch.no_grad()
 def copy_from_lstm(layer: Layer, lstm: nn.LSTM, suffix: str) -> None:
-    """Set a layer's weights from one layer and direction of an `nn.LSTM`, such as `l0_reverse`; its peepholes become 0."""
+    """Set a layer's weights from one layer and direction of an `nn.LSTM`, such as `l0_reverse`; zero peepholes."""
     layer.weight_ih.copy_(lstm.get_parameter(f"weight_ih_{suffix}"))
     layer.weight_hh.copy_(lstm.get_parameter(f"weight_hh_{suffix}"))
     if layer.bias is not None:

@@ -1,8 +1,9 @@
-"""The recurrence of a `PeepholeLSTM` natively on the CPU, as an operator that autograd, autocast and torch.compile know.
+"""The native recurrence of a `PeepholeLSTM` on the CPU, an operator for autograd, autocast and torch.compile.
 
-It computes what `recurrence.run` computes; its code is in `timing_tasks/native/layer`. No digit of a row's outputs or of a
-replica's gradients depends on the number of threads, on the other rows or on the other replicas. On x86, the instruction
-sets `avx2` and `avx512` give the same digits; `portable`, which has no fused multiply-add there, differs in the last ones.
+It computes what `recurrence.run` computes; its code is in `timing_tasks/native/layer`. No digit of a row's outputs or
+of a replica's gradients depends on the number of threads, on the other rows or on the other replicas. On x86, the
+instruction sets `avx2` and `avx512` give the same digits; `portable`, which has no fused multiply-add there, differs in
+the last ones.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ _library.define(  # type: ignore[no-untyped-call]
 )
 # Gives the gradients of the seven tensors; an empty one for a tensor that is not there, and for x without `needs_x`.
 _library.define(  # type: ignore[no-untyped-call]
-    f"peephole_lstm_backward(Tensor? dout, Tensor? dh, Tensor? dc, {_TENSORS}, Tensor out, Tensor tape, {_SWITCHES}, bool needs_x)"
+    f"peephole_lstm_backward(Tensor? dout, Tensor? dh, Tensor? dc, {_TENSORS}, Tensor out, Tensor tape, {_SWITCHES}, "
+    "bool needs_x)"
     " -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 _FORWARD = torch.ops.timing_tasks.peephole_lstm.default
@@ -52,7 +54,8 @@ _BACKWARD = torch.ops.timing_tasks.peephole_lstm_backward.default
 def serves(x: Tensor, weights: Weights) -> bool:
     """Whether a sequence can be run here.
 
-    That is on the CPU, in float32 or float64, not empty, outside the transforms of torch.func and without forward-mode derivatives.
+    That is on the CPU, in float32 or float64, not empty, outside the transforms of torch.func and without forward-mode
+    derivatives.
     """
     return (
         IS_BUILT
@@ -167,21 +170,21 @@ def _threads(sizes: tuple[int, int, int, int, int]) -> int:
 
 
 def _are_plain(tensors: Iterable[Any]) -> bool:
-    """Whether dispatch leads to the CPU's code straight away: then it is left out, for it takes as long as a small layer."""
+    """Whether dispatch leads to the CPU's code directly; it is then skipped, as it takes as long as a small layer."""
     return (
         all(type(t) in _PLAIN and (t is None or t.is_cpu) for t in tensors) and not torch._C._len_torch_dispatch_stack()
     )
 
 
 def _are_batched(errors: Iterable[Tensor | None]) -> bool:
-    """Whether the errors are those of several results at once: under `torch.func`, or of torch.autograd's vectorised Jacobians."""
+    """Whether the errors are batched: under `torch.func`, or in torch.autograd's vectorised Jacobians."""
     return torch._C._are_functorch_transforms_active() or any(
         error is not None and torch._C._functorch.is_legacy_batchedtensor(error) for error in errors
     )
 
 
 class _Recurrence(torch.autograd.Function):
-    """The operator for autograd (by hand: `torch.library.register_autograd` takes twice as long as a small layer itself)."""
+    """The operator for autograd (`torch.library.register_autograd` takes twice as long as a small layer itself)."""
 
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
@@ -209,10 +212,11 @@ class _Recurrence(torch.autograd.Function):
 def _gradients_of_the_loop(
     ctx: Any, errors: tuple[Tensor | None, ...], tensors: list[Tensor | None], needed: Sequence[bool]
 ) -> tuple[Tensor | None, ...]:
-    """The gradients where they will be differentiated in their turn, or where the errors are batched (vectorised Jacobians).
+    """The gradients where they will be differentiated again, or where the errors are batched.
 
-    The loop starts from aliases of the tensors. A tensor may have been computed from another one, as the state of a second call
-    from the weights, and a gradient with respect to the tensors themselves would count the paths through that history again.
+    The loop starts from aliases of the tensors. A tensor may have been computed from another one, as the state of a
+    second call from the weights, and a gradient with respect to the tensors themselves would count the paths through
+    that history again.
     """
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
@@ -234,7 +238,7 @@ def _gradients_of_the_loop(
 
 
 def _in_float32(*arguments: Any) -> tuple[Tensor, ...]:
-    """What `torch.library.register_autocast` would make, had torch 2.6 it already: half precision is computed in float32."""
+    """A substitute for `torch.library.register_autocast`, not in torch 2.6: half precision is computed in float32."""
     raised = (
         t.float() if isinstance(t, Tensor) and t.is_floating_point() and t.dtype != torch.float64 else t
         for t in arguments

@@ -22,7 +22,8 @@ def onnx_translations() -> dict[Callable[..., Any], Callable[..., Any]]:
 
         torch.onnx.export(net, (x,), dynamo=True, custom_translation_table=onnx_translations())
 
-    The number of steps and of rows may be dynamic (`dynamic_shapes`). `truncated` makes no difference: only gradients have it.
+    The number of steps and of rows may be dynamic (`dynamic_shapes`). `truncated` makes no difference: only gradients
+    have it.
 
     Raises:
         ModuleNotFoundError: without onnxscript.

@@ -42,11 +42,11 @@ class PeepholeLSTM(nn.Module):
         >>> output.shape, h.shape
         (torch.Size([4, 10, 32]), torch.Size([1, 4, 32]))
 
-    Several layers and both directions are a `StackedPeepholeLSTM`. Sequences of several lengths are a `PackedSequence`, as
-    for `torch.nn.LSTM`, or padded with anything finite: in this layer, which runs forwards, what comes after the end of a
-    sequence does not change what comes before, so that the padding only has to be left out of the loss, and the last
-    output is `output[torch.arange(N), lengths - 1]`. A padded batch that is flipped in time to run backwards begins with
-    the padding and gives other outputs: pack it.
+    Several layers and both directions are a `StackedPeepholeLSTM`. Sequences of several lengths are a `PackedSequence`,
+    as for `torch.nn.LSTM`, or padded with anything finite: in this layer, which runs forwards, what comes after the end
+    of a sequence does not change what comes before, so that the padding only has to be left out of the loss, and the
+    last output is `output[torch.arange(N), lengths - 1]`. A padded batch that is flipped in time to run backwards
+    begins with the padding and gives other outputs: pack it.
 
     On the CPU, in float32 and float64, it runs natively (`native_recurrence`), under autocast in float32; elsewhere as
     a loop of tensor operations (`recurrence`). Both have derivatives of any order. Second and forward-mode derivatives,
@@ -89,8 +89,8 @@ class PeepholeLSTM(nn.Module):
         weight_peephole: (3, hidden_size), rows p_i, p_f, p_o; absent without `peepholes`.
 
     Raises:
-        ValueError: sizes or replicas below 1, an unknown activation, gate or initial state; several layers or directions,
-            dropout or projections.
+        ValueError: sizes or replicas below 1, an unknown activation, gate or initial state; several layers or
+            directions, dropout or projections.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class PeepholeLSTM(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw every parameter of the layer anew and set the named gate biases; the initial state is a module of its own."""
+        """Draw every parameter of the layer again and set the named gate biases; not those of the initial state."""
         bound = 1 / math.sqrt(self.hidden_size)
         for parameter in self.parameters(recurse=False):
             parameter.uniform_(-bound, bound)
@@ -190,8 +190,8 @@ class PeepholeLSTM(nn.Module):
     def to_lstm(self) -> nn.LSTM:
         """The `nn.LSTM` that computes the same outputs; give it the initial state in each call, if that is not zero.
 
-        It has two biases where this layer has one: one of them is 0. Trained further, it learns them both. Its gradient is
-        not truncated.
+        It has two biases where this layer has one: one of them is 0. Trained further, it learns them both. Its gradient
+        is not truncated.
 
         Raises:
             ValueError: peepholes that are not 0, other activations than tanh, or replicas.
@@ -225,14 +225,14 @@ class PeepholeLSTM(nn.Module):
         Args:
             input: (T, N, input_size), (N, T, input_size) with `batch_first`, or (T, input_size) without a batch; or a
                 `PackedSequence`, of a layer without replicas.
-            hx: the initial (h, c), each (1, N, hidden_size), or (1, hidden_size) without a batch; by default the layer's
-                own initial state.
+            hx: the initial (h, c), each (1, N, hidden_size), or (1, hidden_size) without a batch; by default the
+                layer's own initial state.
             context: for an initial state that depends on one.
 
         Returns:
             The outputs, shaped like the input with hidden_size features, and the last (h, c), shaped like `hx`: of a
-            `PackedSequence` those after the last step of each sequence. With `replicas` all of these have a leading axis
-            of R.
+            `PackedSequence` those after the last step of each sequence. With `replicas` all of these have a leading
+            axis of R.
 
         Raises:
             ValueError: an input or initial state of another shape, dtype or device than the layer's.

@@ -68,7 +68,7 @@ def run(
 def _step(
     net_x: Tensor, h: Tensor, c: Tensor, weights: Weights, activations: tuple[str, str], truncated: bool, cut: bool
 ) -> tuple[Tensor, Tensor]:
-    """One time step; net_x (..., N, 4H), h and c (..., N, H). With `cut`, no error flows from the net inputs into h and c."""
+    """One time step; net_x (..., N, 4H), h and c (..., N, H). With `cut`, net inputs pass no error to h and c."""
     h_seen = h.detach() if cut else h
     c_seen = c.detach() if cut else c
     i, f, g, o = (net_x + h_seen @ weights.hh.mT).chunk(4, dim=-1)  # each (..., N, H)

@@ -29,7 +29,8 @@ class StackedPeepholeLSTM(nn.Module):
         **arguments: of each `PeepholeLSTM`, such as `activation` and `gate_bias`; not `replicas`.
 
     Attributes:
-        layers: the `PeepholeLSTM`s, in the order of the states: layer 0 forwards, layer 0 backwards, layer 1 forwards ...
+        layers: the `PeepholeLSTM`s, in the order of the states: layer 0 forwards, layer 0 backwards, layer 1 forwards
+            ...
 
     Raises:
         ValueError: see `PeepholeLSTM`; no layers, a dropout outside [0, 1], replicas.
@@ -124,8 +125,8 @@ class StackedPeepholeLSTM(nn.Module):
 
         Args:
             input: see `PeepholeLSTM.forward`.
-            hx: the initial (h, c), each (L * D, N, hidden_size), or (L * D, hidden_size) without a batch; by default the
-                initial state of the module.
+            hx: the initial (h, c), each (L * D, N, hidden_size), or (L * D, hidden_size) without a batch; by default
+                the initial state of the module.
             context: for an initial state that depends on one.
 
         Returns:

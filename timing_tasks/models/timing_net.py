@@ -76,8 +76,8 @@ class TimingNet(nn.Module):
     def vector(self) -> np.ndarray:
         """All weights, float64: of a `PeepholeLSTM` in the order of WEIGHT_NAMES, else as `parameters()` has them.
 
-        Each name of WEIGHT_NAMES stands for as many numbers as the layer's cells need, 0 for what the net does not have:
-        [19] for one cell.
+        Each name of WEIGHT_NAMES stands for as many numbers as the layer's cells need, 0 for what the net does not
+        have: [19] for one cell.
         """
         if not isinstance(self.layer, PeepholeLSTM):
             return torch.cat([p.detach().flatten() for p in self.parameters()]).double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""What happens inside the paper's net along a stream: PAPER.md 1, one step after the other, for a look at a solved net."""
+"""The paper's net along a stream, step by step (PAPER.md 1), to look inside a solved net."""
 
 from __future__ import annotations
 

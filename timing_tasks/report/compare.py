@@ -26,7 +26,8 @@ class Condition:
 
     Attributes:
         name: of the condition, as `Row.condition_name` has it.
-        counts: of nets, by SAME, LAST_DIGITS, DIFFERENT, MISSING (committed, but not among the reviewer's rows) and NEW.
+        counts: of nets, by SAME, LAST_DIGITS, DIFFERENT, MISSING (committed, but not among the reviewer's rows) and
+            NEW.
         columns: in which rows differ.
     """
 

@@ -1,4 +1,4 @@
-"""Solved nets started from other states than their own: what a learned initial state is worth at test time, from rows alone."""
+"""Solved nets started from other states than their own: the learned initial state at test time, from rows."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def extent(curve: np.ndarray) -> np.ndarray:
 
 
 def distance(row: Row) -> float:
-    """From the state that a net starts from to the one before a late period, each coordinate in units of the curve's extent."""
+    """The distance from a net's start to the state before a late period, in units of the curve's extent."""
     curve, anchor = orbit(row)
     return float(np.linalg.norm((np.array(own_state(row)) - anchor) / extent(curve)))
 
@@ -139,7 +139,7 @@ def outcome(rows: Sequence[Row], start: str) -> Outcome:
 
 @functools.cache
 def _run(row: Row, start: State) -> tuple[np.ndarray, np.ndarray, float]:
-    """Which periods are right, on time and at the best phase, [FOLLOWED] each, and the steps until it is back for good."""
+    """Periods right on time and at the best phase, [FOLLOWED] each, and the steps until all later ones are right."""
     asked = stream(row.asked, row.seed, row.replica, 0, Purpose.TEST, 0, FOLLOWED + 1)
     weights = row.net_weights
     weights[[S_0, Y_0]] = start

@@ -17,7 +17,7 @@ from timing_tasks.tasks.task import Task
 
 
 def describe(conditions: Sequence[Condition]) -> dict[str, object]:
-    """Conditions in full, by what their rows say of them. A value that nobody has changed is what the version's code says it is."""
+    """Conditions in full, as their rows describe them; an unchanged value is that of the version's code."""
     return {condition_name(c.columns): _chosen(c) for c in conditions}
 
 

@@ -1,4 +1,4 @@
-"""Results folders: rows are appended as the replicas finish, never overwritten, never mixed with those of another run."""
+"""Results folders: rows are appended as replicas finish, never overwritten or mixed with another run's."""
 
 from __future__ import annotations
 
@@ -157,7 +157,8 @@ class ResultsFolder:
                 raise ResultsError(f"{self.identity_path}: cannot be read ({error})") from None
             if differing:
                 raise ResultsError(
-                    f"output={str(self.path)!r}: holds the rows of another run ({'; '.join(differing[:3])}); choose another folder"
+                    f"output={str(self.path)!r}: holds the rows of another run ({'; '.join(differing[:3])}); choose "
+                    "another folder"
                 )
             return known
         if self.rows_path.exists() or self.checkpoints.exists():
@@ -167,7 +168,7 @@ class ResultsFolder:
         return {}
 
     def _recover(self, conditions: Container[str]) -> list[Row]:
-        """The rows that are there, of these conditions, after cutting off a last line that a kill or a full disk has torn."""
+        """The rows of these conditions, after removing a last line that a kill or a full disk has torn."""
         if not self.rows_path.exists():
             return []
         content = self.rows_path.read_bytes()

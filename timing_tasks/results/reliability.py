@@ -1,4 +1,4 @@
-"""How reliable solved nets are: `reliability.csv` beside the rows, from fresh test sets that their nets ran afterwards."""
+"""Reliability of solved nets, from fresh test sets after training: `reliability.csv` beside the rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = (*KEY_COLUMNS, "test_sets", "passed", "streams_passed")
 
 @dataclass(frozen=True)
 class Reliability:
-    """What a solved net did in fresh test sets, each of which makes a solution (PAPER.md 3) and ends with the first failure.
+    """The result of a solved net's fresh test sets, each a solution (PAPER.md 3) that ends with the first failure.
 
     Attributes:
         test_sets: how many it ran.
@@ -72,7 +72,7 @@ def read_reliability(folder: Path) -> dict[Key, Reliability]:
 
 
 def finish_reliability(folder: Path, rows: Sequence[Row]) -> None:
-    """Bring the file into the order of the rows, so that it is the same however often the measurement was interrupted."""
+    """Sort the file in the order of the rows, so that interruptions of the measurement leave no trace."""
     found = read_reliability(folder)
     ordered = {row.replica_key: _texts(found[row.replica_key]) for row in rows if row.replica_key in found}
     write_whole(folder / "reliability.csv", text_of_lines(COLUMNS, ordered, header=True))

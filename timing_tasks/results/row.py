@@ -1,4 +1,4 @@
-"""One row per replica: typed in memory, text in `runs.csv`; the way to text and the way back stand here and nowhere else."""
+"""One row per replica: typed in memory, text in `runs.csv`; encoder and decoder are here and nowhere else."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Row:
 
     @property
     def net_weights(self) -> np.ndarray:
-        """The weights at the end, a new array, float64, shape [19] and in the order of WEIGHT_NAMES for the paper's net."""
+        """The final weights, a new array, float64; for the paper's net [19], in the order of WEIGHT_NAMES."""
         return np.array(self.weights, dtype=np.float64)
 
     @property
@@ -240,7 +240,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def cells_of(lines: Iterable[str]) -> Iterator[list[str]]:
-    """The cells of each line of CSV; a NUL, such as a power cut leaves and Python 3.10 cannot read, as a sign that no cell has."""
+    """The entries of each line of CSV; a NUL (after a power cut; Python 3.10 cannot read it) becomes an unused sign."""
     return csv.reader(line.replace("\0", "\ufffd") for line in lines)
 
 

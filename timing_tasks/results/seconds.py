@@ -1,4 +1,4 @@
-"""What each net cost in wall-clock time: `seconds.csv` beside the rows, which are the same on every machine while this is not."""
+"""Each net's wall-clock time: `seconds.csv`, apart from the rows because it differs between machines."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def wilson_interval(solved: int, nets: int) -> tuple[float, float]:
 
 
 def proportion_interval(share: float, trials: float) -> tuple[float, float]:
-    """The 95% Wilson score interval of a share of trials, which need not be whole numbers (an effective sample size)."""
+    """The 95% Wilson score interval of a share of trials, possibly not whole (an effective sample size)."""
     z = float(stats.norm.ppf(0.975))
     middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
@@ -60,7 +60,7 @@ def restricted_mean(streams: Sequence[float], solved: Sequence[bool], limit: flo
 
 
 class SolvedStreams(NamedTuple):
-    """Training streams over solved nets: their mean (NaN without one), sample deviation (NaN with fewer than two), number."""
+    """Training streams of solved nets: mean (NaN if none), sample deviation (NaN with fewer than two), number."""
 
     mean: float
     deviation: float
@@ -269,7 +269,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def shares_told_apart(
     nets: int, solved: int, of: int, power: float = 0.8, significance: float = 0.05
 ) -> tuple[float, float]:
-    """Below and above which true share of solved nets Fisher's test would have seen a difference from a result that is given.
+    """The true shares of solved nets below and above which Fisher's test would have found a difference.
 
     The given result, `solved` nets of `of`, is taken as it is. A share is seen if `nets` nets that solve the task with
     that probability come out significantly fewer (or more) in at least `power` of all experiments.

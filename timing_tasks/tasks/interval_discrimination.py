@@ -13,7 +13,7 @@ from timing_tasks.tasks.task import Task, spans
 
 @dataclass(frozen=True)
 class IntervalDiscrimination(Task):
-    """Three spikes bound two intervals of different lengths; at the third, the answer is 1 if the second was longer, else 0.
+    """Three spikes bound two intervals; at the third, the answer is 1 if the second interval was longer, else 0.
 
     A period is one trial of (F + I) + (F + J) + 1 steps, for a pair of different offsets I and J. The input is 1 at its
     first step, F + I steps later, and at its last step, F + J steps later again; it is 0 elsewhere. Only the last step

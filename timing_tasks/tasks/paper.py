@@ -1,4 +1,4 @@
-"""The four tasks of the paper (its section 4, PAPER.md 4) and what a condition of them can be. The engines know these alone."""
+"""The paper's four tasks (its section 4, PAPER.md 4) and their parameters; the engines know these alone."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class PaperTask(Task):
                 )
 
     def spikes(self, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """1 at the last step T(n) of each period and 0 elsewhere, float64, and to which period a step belongs; [T] each.
+        """1 at the last step T(n) of each period, else 0, float64, and each step's period; [T] each.
 
         T(0) = F + I(0), T(n) = T(n-1) + F + I(n), with steps numbered from 1 (PAPER.md 4).
         """

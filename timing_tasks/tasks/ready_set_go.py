@@ -12,7 +12,7 @@ from timing_tasks.tasks.task import Task, spans
 
 @dataclass(frozen=True)
 class ReadySetGo(Task):
-    """The interval between the spikes "ready" and "set" is to be reproduced after "set": the paper's MSD and GTS in one.
+    """Reproduce the interval between the spikes "ready" and "set" after "set": the paper's MSD and GTS in one.
 
     A period is one trial of 2 (F + I(n)) + 1 steps. The input is 1 at its first step (ready) and F + I(n) steps later
     (set), 0 elsewhere. The target is 1 at its last step (go), again F + I(n) steps later, and 0 elsewhere. A stream is

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Purpose(IntEnum):
-    """What random numbers are drawn for: the last word of their counter. `native/population.hpp` has those of the engines."""
+    """What random numbers are for: the last word of their counter; the engines' are in `native/population.hpp`."""
 
     TRAINING = 0
     TEST = 1

@@ -1,4 +1,4 @@
-"""What every task has in common: its parameters, how its streams are drawn, when it is solved; and tasks by their names."""
+"""The base of every task: parameters, how streams are drawn, when it is solved; and tasks by their names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _kinds: dict[str, type[Task]] = {}
 
 
 def task_names() -> tuple[str, ...]:
-    """The names of all tasks: the paper's four, those that come with the package, and those that the user has defined."""
+    """The names of all tasks: the paper's four, others in the package, and those that the user has defined."""
     return tuple(_kinds)
 
 
@@ -280,7 +280,7 @@ def _read(key: str, value: str) -> tuple[str, Any]:
 
 
 def spans(lengths: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Periods of these lengths, one after the other: to which a step belongs, [T], and the last step of each, [periods].
+    """Periods of these lengths in sequence: the period of each step, [T], and the last step of each, [periods].
 
     Steps are counted from 0; int64.
     """

@@ -1,4 +1,4 @@
-"""The one definition of a right answer (PAPER.md 3). `solved` follows from it: `Task.test_streams` whole test streams right.
+"""The one definition of a right answer (PAPER.md 3); `solved`: `Task.test_streams` whole test streams right.
 
 The engines' hot loops hold the same rule in their own language; the tests hold them against these functions.
 """
@@ -11,7 +11,7 @@ from timing_tasks.tasks.streams import Stream
 
 
 def is_correct(targets: np.ndarray, outputs: np.ndarray, tolerance: float) -> np.ndarray:
-    """Whether each prediction is right: |d - z| < tolerance. A NaN is never right. Any shape, bool of the same shape."""
+    """Whether each prediction is right, |d - z| < tolerance; a NaN never is. Any shape, bool of the same shape."""
     result: np.ndarray = np.abs(targets - outputs) < tolerance
     return result
 

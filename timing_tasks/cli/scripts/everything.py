@@ -14,6 +14,9 @@ from timing_tasks.errors import ConfigurationError, NothingToDrawError
 from timing_tasks.report.tables import markdown
 from timing_tasks.results.folder import write_whole
 
+PAGES = ("introduction", "initial_state", "departures")  # in `reproduce/report`, as they are
+_INDEX = "| run | table | minutes on two cores | again |\n|---|---|---:|---|"
+
 
 def main(config: DictConfig, call: Call) -> None:
     """Run what is missing, the cheapest part first, then write the report in the order of the parts.
@@ -24,7 +27,7 @@ def main(config: DictConfig, call: Call) -> None:
     if any(override.startswith("parts") for override in call.overrides):
         raise ConfigurationError("parts", "...", "cannot be changed; each part has a script of its own")
     output = folder_of(config)
-    sections = {}
+    index, figures = {}, {}
     for place, part in sorted(enumerate(config.parts), key=lambda numbered: numbered[1].minutes):
         own = list(part.get("overrides", []))
         if "budget" in part and not any(override.startswith("budget") for override in call.overrides):
@@ -41,20 +44,33 @@ def main(config: DictConfig, call: Call) -> None:
             print(f"left out: {composed.title} ({shlex.join([*command, f'output={composed.output}'])} runs it)")
             continue
         try:
-            content = experiment.produce(composed, one)
+            made = experiment.produce(composed, one)
         except NothingToDrawError as error:
             print(error)
-            content = f"## {composed.title}\n\nNo figure: {error}.\n"
+            made = experiment.Produced(composed.title, (), f"No figure of {composed.title}: {error}.\n")
+        if made is None:  # this process has only helped another
+            continue
+        link = f"[table]({folder}/table.md)" if made.tables else ""
         command.append(f"output=runs/again/{folder}")
-        again = f"Again, in about {part.minutes} minutes on two cores:\n\n```bash\n{shlex.join(command)}\n```\n"
-        sections[place] = content and f"{content}\n{again}"
-    if not any(sections.values()):
+        index[place] = f"| {made.title} | {link} | {part.minutes} | `{shlex.join(command).replace('|', chr(92) + '|')}` |"
+        figures[place] = made.figures
+    if not index:
         return
     pages = call.home / "reproduce" / "report"
-    before, after = ((pages / name).read_text(encoding="utf-8") for name in ("introduction.md", "deviations.md"))
-    verdict = [markdown(table) for table in verdicts(output, call)]
-    report = [before, *verdict, *(sections[place] for place in sorted(sections)), after]
+    pages_of = {name: (pages / f"{name}.md").read_text(encoding="utf-8") for name in PAGES}
+    drawn = [figures[place] for place in sorted(figures) if figures[place]]
+    lines = [_INDEX, *(index[place] for place in sorted(index))]
+    report = [
+        pages_of["introduction"],
+        *(markdown(table) for table in verdicts(output, call)),
+        pages_of["initial_state"],
+        "## Figures\n",
+        *drawn,
+        "## Every table\n",
+        "\n".join(lines) + "\n",
+    ]
     write_whole(output / "README.md", "\n".join(report))
+    write_whole(output / "departures.md", pages_of["departures"])
     print(f"report: {output / 'README.md'}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from omegaconf import DictConfig
 from rich.console import Console
@@ -14,6 +15,21 @@ from timing_tasks.experiment import run as runs
 from timing_tasks.results.folder import write_whole
 
 
+@dataclass(frozen=True)
+class Produced:
+    """What an experiment has written, for a report in the folder above its own.
+
+    Attributes:
+        title: of the experiment.
+        tables: the titles of its tables, which are in `table.md`.
+        figures: its figures with their captions, as Markdown.
+    """
+
+    title: str
+    tables: tuple[str, ...] = ()
+    figures: str = ""
+
+
 def main(config: DictConfig, call: Call) -> None:
     """Run what is missing, then print and write the tables and draw the figures."""
     try:
@@ -23,7 +39,7 @@ def main(config: DictConfig, call: Call) -> None:
             raise
 
 
-def produce(config: DictConfig, call: Call) -> str:
+def produce(config: DictConfig, call: Call) -> Produced | None:
     """Run the experiment of a config, or what is missing of it, and show its tables and draw its figures.
 
     The tables are also written to `table.md` beside the rows, each figure to a PNG and an SVG file.
@@ -33,8 +49,7 @@ def produce(config: DictConfig, call: Call) -> str:
         call: of the script.
 
     Returns:
-        Tables and figures as Markdown, for a report in the folder above that of the rows; nothing in the processes of a
-        run that only train.
+        What was written; None in a process that has only helped another to train.
 
     Raises:
         UserError: a value or a folder that cannot be used, or no net that could be drawn.
@@ -44,7 +59,7 @@ def produce(config: DictConfig, call: Call) -> str:
     announce = announcing(console)
     rows = runs.run(described, announce)
     if not rows:  # this process has only helped another
-        return ""
+        return None
     # Importing these takes a second, and the first line should not wait for it.
     from timing_tasks.cli.scripts.tables import TABLES, Sources
     from timing_tasks.report.tables import markdown, show
@@ -58,11 +73,11 @@ def produce(config: DictConfig, call: Call) -> str:
     of = Sources(rows, values, read_seconds(folder), read_reliability(folder), described.conditions)
     made = (TABLES[name](title_of(described.title, rows), of) for name in config.tables)
     tables = [table for table in made if table is not None]
-    parts = ["\n".join(map(markdown, tables))] if tables else []
     if tables:
-        write_whole(described.output / "table.md", parts[0])
+        write_whole(described.output / "table.md", "\n".join(map(markdown, tables)))
     for table in tables:
         show(table, console)
+    figures = []
     for name in config.figures:
         from timing_tasks.report.figures import DRAWINGS, png, svg
 
@@ -72,8 +87,8 @@ def produce(config: DictConfig, call: Call) -> str:
         write_whole(path, png(figure))
         write_whole(path.with_suffix(".svg"), svg(figure))
         announce(f"figure: {path}")
-        parts.append(f"## {drawing.title}\n\n![{drawing.title}]({path.parent.name}/{path.name})\n\n{drawing.caption}\n")
-    return "\n".join(parts)
+        figures.append(f"![{drawing.title}]({path.parent.name}/{path.name})\n\n{drawing.title}. {drawing.caption}\n")
+    return Produced(described.title, tuple(table.title for table in tables), "\n".join(figures))
 
 
 def announcing(console: Console) -> Callable[[str], None]:

@@ -39,7 +39,7 @@ class Boards:
 
     @contextmanager
     def entry(self, position: int) -> Iterator[SummaryWriter]:
-        """For the entry of the condition at a position in the table of hyperparameters: a run of its own, written once."""
+        """The entry of a condition in the table of hyperparameters: a run of its own, written once."""
         writer = _writer(self.folder / self.runs[position] / folder_name(self.tasks[position]))
         yield writer
         writer.close()

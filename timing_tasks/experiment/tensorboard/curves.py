@@ -24,11 +24,11 @@ _SHARE = 200  # one part of the time in so many may be spent on errors, and one 
 
 
 class TensorBoardCurves(L.Callback):
-    """Solved fraction, sizes of streams and error of each condition; its hyperparameters once all its nets are finished.
+    """Solved fraction, stream sizes and error of each condition; its hyperparameters once all its nets are finished.
 
-    The tag of a curve names the task; the nets are TensorBoard's runs. `test error` is the root mean square of d - z over the
-    targets of one test stream that stays the same, of two periods, the median over the first three nets: unlike the
-    error in training it needs nothing of the recipe and is not cut short by the first wrong prediction.
+    The tag of a curve names the task; the nets are TensorBoard's runs. `test error` is the root mean square of d - z
+    over the targets of one test stream that stays the same, of two periods, the median over the first three nets:
+    unlike the error in training it needs nothing of the recipe and is not cut short by the first wrong prediction.
 
     Args:
         boards: where to.

@@ -1,4 +1,4 @@
-"""Names that tell runs apart: one of TensorBoard's runs is a net with all that it is trained by, a tag names the task."""
+"""Names that tell runs apart: one of TensorBoard's runs is a net and how it is trained; a tag names the task."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _name(condition: Condition, seed: int) -> str:
 
 
 def folder_name(name: str) -> str:
-    """The name without signs that a folder's cannot have, cut where it is too long, and different for different names."""
+    """The name as a valid folder name, cut where it is too long; different names stay different."""
     plain = _STRANGE.sub("_", name)
     if plain == name and len(plain) <= _LONGEST:
         return plain

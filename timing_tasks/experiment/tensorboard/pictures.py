@@ -1,4 +1,4 @@
-"""Pictures for TensorBoard: what a net that is learning puts out beside what it should, and the gates of a solved one."""
+"""Pictures for TensorBoard: outputs and targets of a net that is learning, and the gates of a solved one."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class TensorBoardPictures(L.Callback):
 
 
 def _test_streams(task: Task, seed: int, replica: int, number: int) -> list[Stream]:
-    """Test streams with four periods altogether: of a task whose streams have one period, those of different offsets."""
+    """Test streams with four periods in all; for a task with one period a stream, those of different offsets."""
     if task.test_periods >= _PERIODS:
         return [stream(task, seed, replica, number, Purpose.TEST, periods=_PERIODS)]
     tests = np.unique(np.linspace(0, task.test_streams - 1, _PERIODS).round().astype(int)).tolist()

@@ -1,7 +1,7 @@
 """One step of the paper's cell and of its gradients in plain tensor operations: pure functions of tensors [replicas].
 
-Weights are found by their names in WEIGHT_NAMES. Traces are the derivatives of s(t), and of y(t), by the weights that the
-state depends on, in the order of the weights; with `at_y` = -dE/dy(t) they give -dE/dw.
+Weights are found by their names in WEIGHT_NAMES. Traces are the derivatives of s(t), and of y(t), by the weights that
+the state depends on, in the order of the weights; with `at_y` = -dE/dy(t) they give -dE/dw.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _S_0, _Y_0 = WEIGHT_NAMES.index("s_0"), WEIGHT_NAMES.index("y_0")
 
 
 class Units(NamedTuple):
-    """One step of the cell: who has peepholes, what it reads, its units by the names of PAPER.md 1; `h_slope` is h'(s)."""
+    """One step of the cell: which nets have peepholes, its inputs, its units (PAPER.md 1); `h_slope` is h'(s)."""
 
     peepholes: Tensor
     x: Tensor
@@ -47,7 +47,7 @@ def forward(
     forget_gate: Tensor,
     centred_logistic: Tensor,
 ) -> Units:
-    """One step (PAPER.md 1). The last three are bool: which nets have peepholes, a forget gate, h(s) = 2 sigma(s) - 1."""
+    """One step (PAPER.md 1). The last three are bool: nets with peepholes, a forget gate, h(s) = 2 sigma(s) - 1."""
     s_seen = torch.where(peepholes, s_old, 0.0)
     i = torch.sigmoid(w["w_ix"] * x + w["w_ih"] * y_old + w["b_i"] + w["p_i"] * s_seen)
     f = torch.sigmoid(w["w_fx"] * x + w["w_fh"] * y_old + w["b_f"] + w["p_f"] * s_seen)
@@ -73,7 +73,7 @@ class Start(NamedTuple):
 def truncated(
     w: Mapping[str, Tensor], u: Units, traces: Sequence[Tensor], start: Start, at_y: Tensor
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """The paper's gradient (PAPER.md 2): ds/dw after the step, TRUNCATED_TRACES of them, and -dE/dw, STATE_WEIGHTS of them."""
+    """The paper's gradient (PAPER.md 2): TRUNCATED_TRACES of ds/dw after the step, STATE_WEIGHTS of -dE/dw."""
     one = torch.ones_like(u.x)
     own, from_s0, from_y0 = _derivatives(w, u, one)
     changes = (
@@ -97,8 +97,8 @@ def full(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The exact gradient: ds/dw and then dy/dw after the step, and -dE/dw, of STATE_WEIGHTS weights each.
 
-    Real-time recurrent learning with nothing cut off: the state of the step before acts through y(t-1) on every gate and the
-    cell input, and through the peepholes.
+    Real-time recurrent learning with nothing cut off: the state of the step before acts through y(t-1) on every gate
+    and the cell input, and through the peepholes.
     """
     zero, one = torch.zeros_like(u.x), torch.ones_like(u.x)
     own, s_by_s, s_by_y = _derivatives(w, u, one)

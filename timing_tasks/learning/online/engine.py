@@ -43,7 +43,7 @@ class Engine(Protocol):
 
 
 def available(name: str) -> str:
-    """The engine that can serve for one of ENGINES: itself, or, with a warning, `torch` for a `native` that was not built.
+    """The engine that runs for one of ENGINES: itself, or, with a warning, `torch` where `native` was not built.
 
     Raises:
         ConfigurationError: an unknown name.
@@ -52,8 +52,8 @@ def available(name: str) -> str:
         raise ConfigurationError("engine", name, " or ".join(ENGINES))
     if name == "native" and importlib.util.find_spec("_timing_tasks_native") is None:
         warnings.warn(
-            "timing-tasks was installed without its native engine (no C++ compiler was found): using the torch engine, which is "
-            "thousands of times slower for ten nets. Install a C++ compiler and reinstall to get it.",
+            "timing-tasks was installed without its native engine (no C++ compiler was found): using the torch engine, "
+            "which is thousands of times slower for ten nets. Install a C++ compiler and reinstall to get it.",
             stacklevel=2,
         )
         return "torch"

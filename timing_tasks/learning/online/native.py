@@ -69,7 +69,7 @@ def run_scalar(population: Population, state: State, net_steps: int) -> None:
 
 
 def throughput(instruction_set: str) -> tuple[float, float, float]:
-    """Nanoseconds for each double of a fused multiply-add, a store and a division, at best, on one core of this machine."""
+    """Nanoseconds for each double of a fused multiply-add, a store and a division, at best, on one core."""
     fused, store, division = native.throughput(instruction_set)
     return fused, store, division
 

@@ -151,7 +151,8 @@ class State:
     Attributes:
         weights: in the order of WEIGHT_NAMES, shape [replicas, 19].
         deltas: the last changes of the weights, [replicas, 19].
-        traces: ds/dw and dy/dw within a training stream, else 0, [replicas, 34]; the truncated gradient needs the first 13.
+        traces: ds/dw and dy/dw within a training stream, else 0, [replicas, 34]; the truncated gradient needs the first
+            13.
         cell_output: y(t), [replicas], like all that follow.
         cell_state: s(t).
         carried_output: y after the last training stream's last step, where the next one begins there; else 0.

@@ -66,7 +66,7 @@ class TorchEngine:
 
 @functools.cache
 def _compiled_advance(on_gpu: bool) -> Callable[[_Run, int], None]:
-    """On a GPU one program for populations of two or more nets, another for those with noise; on a CPU the first size has its own.
+    """On a GPU one program for two or more nets, another with noise; on a CPU the first size has its own.
 
     There it is twice as fast as the one that all others share.
     """
@@ -141,7 +141,7 @@ class _Run(Columns):
         self.offset = torch.where(where, drawn, self.offset)
 
     def _shift(self, training: Tensor) -> tuple[Tensor, Tensor]:
-        """What is added to the initial state of the present stream, to s(0) and to y(0): noise, or what the last has left."""
+        """What is added to s(0) and y(0) of the present stream: noise, or the state that the last one left."""
         shift_s, shift_y = self._noise(training)
         if self.has_carried_state:
             carried = training & (self.state_carried_over == 1)
@@ -277,5 +277,5 @@ class _Run(Columns):
 
 
 def _can_skip(where: Tensor) -> bool:
-    """Whether there is nothing to do where this is not zero; under torch.compile never, for looking at it would mean to wait."""
+    """Whether no entry needs work; never under torch.compile, since a look would wait for the device."""
     return not torch.compiler.is_compiling() and not bool(where.any())

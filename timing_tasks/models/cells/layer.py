@@ -73,8 +73,8 @@ class RecurrentLayer(nn.Module):
 def linear_recurrence(a: Tensor, b: Tensor, h: Tensor) -> Tensor:
     """h_t = a_t h_{t-1} + b_t, element by element, in about log2(T) passes over all steps (Hillis and Steele 1986).
 
-    Every factor is a product of some a_t, so that nothing overflows where |a_t| is at most 1, and the value at a step is
-    the same number however many steps follow.
+    Every factor is a product of some a_t, so that nothing overflows where |a_t| is at most 1, and the value at a step
+    is the same number however many steps follow.
 
     Args:
         a: factors, (N, T, ...).

@@ -19,8 +19,8 @@ class LRU(RecurrentLayer):
         y_t &= u_t \odot \sigma(W u_t + b)
 
     The recurrence is the paper's (its equations 5 to 7 and its appendix A); the output is that of an S5 layer (Smith,
-    Warrington and Linderman, ICLR 2023), since without a nonlinearity the whole layer would be a linear filter. The output
-    is y, the state (1, N, 2H): the real parts of s, then the imaginary ones.
+    Warrington and Linderman, ICLR 2023), since without a nonlinearity the whole layer would be a linear filter. The
+    output is y, the state (1, N, 2H): the real parts of s, then the imaginary ones.
 
     Args:
         input_size: I.

@@ -22,9 +22,9 @@ class Mamba2(RecurrentLayer):
         S_t &= e^{-\Delta_t e^{a}} S_{t-1} + \Delta_t u_t B_t^\top, \quad y_t = S_t C_t + D \odot u_t \\
         h_t &= \mathrm{RMSNorm}(y_t \odot \mathrm{silu}(g_t))
 
-    Every unit is a head of its own; B and C are shared by all. The block's projection to the features of a stack is left
-    out: what reads h, such as an output unit, is linear itself. The output is h. The state is S, (H, N, S), and the last
-    three inputs v of the convolution, (3, N, H + 2S).
+    Every unit is a head of its own; B and C are shared by all. The block's projection to the features of a stack is
+    left out: what reads h, such as an output unit, is linear itself. The output is h. The state is S, (H, N, S), and
+    the last three inputs v of the convolution, (3, N, H + 2S).
 
     Args:
         input_size: I.

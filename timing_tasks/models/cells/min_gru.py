@@ -1,4 +1,4 @@
-"""The minimal GRU (Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, Were RNNs All We Needed?, arXiv:2410.01201, section 3.1)."""
+"""The minimal GRU (Feng et al., Were RNNs All We Needed?, arXiv:2410.01201, section 3.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The minimal LSTM (Feng, Tung, Ahmed, Bengio and Hajimirsadeghi, Were RNNs All We Needed?, arXiv:2410.01201, section 3.2)."""
+"""The minimal LSTM (Feng et al., Were RNNs All We Needed?, arXiv:2410.01201, section 3.2)."""
 
 from __future__ import annotations
 

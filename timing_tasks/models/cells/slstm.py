@@ -12,7 +12,8 @@ class SLSTM(RecurrentLayer):
     r"""An LSTM with an exponential input gate and a normaliser, here in a form that cannot overflow.
 
     .. math::
-        i_t &= \exp(\tilde i_t), \quad f_t = \sigma(\tilde f_t), \quad o_t = \sigma(\tilde o_t), \quad z_t = \tanh(\tilde z_t) \\
+        i_t &= \exp(\tilde i_t), \quad f_t = \sigma(\tilde f_t), \quad o_t = \sigma(\tilde o_t), \\
+        z_t &= \tanh(\tilde z_t), \\
         c_t &= f_t \odot c_{t-1} + i_t \odot z_t, \quad n_t = f_t \odot n_{t-1} + i_t, \quad h_t = o_t \odot c_t / n_t
 
     with all net inputs affine in x_t and h_{t-1}. The paper keeps c and n in units of exp(m_t). Here, with the same

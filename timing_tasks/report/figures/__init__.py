@@ -1,4 +1,4 @@
-"""Figures: pure functions of rows (and published values) to matplotlib figures, readable in print and without colour."""
+"""Figures: pure functions of rows and published values, readable in print and without colour."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _LOWEST = "Of each kind the solved net with the lowest number."
 DRAWINGS = {
     "streams_against_interval": Drawing(
         "Figure 4: training streams against F (NMSD)",
-        "Filled: our nets, with the 95% interval of the mean over those that solved it, and n/N where some did not. With an arrow: none "
-        "solved; the point is where the first was given up. Open: the paper's points.",
+        "Filled: our nets, with the 95% interval of the mean over those that solved it, and n/N where some did not. "
+        "With an arrow: none solved; the point is where the first was given up. Open: the paper's points.",
         intervals.streams_against_interval,
     ),
     "delays": Drawing(
@@ -61,36 +61,39 @@ DRAWINGS = {
     ),
     "ratios": Drawing(
         "What a learned initial state changes",
-        "Training streams with the learned state s(0), y(0), divided by those of the same net (same initial weights, same streams) "
-        "with the zero state: geometric mean and 95% interval over the pairs of which both nets are solved, where there are two "
-        "pairs. Left of 1 the learned state is faster. At the right: the share of nets solved, from the zero state (open) and from the "
-        "learned one (filled).",
+        "Training streams with the learned state s(0), y(0), divided by those of the same net (same initial weights, "
+        "same streams) with the zero state: geometric mean and 95% interval over the pairs of which both nets are "
+        "solved, where there are two pairs. Left of 1 the learned state is faster. At the right: the share of nets "
+        "solved, from the zero state (open) and from the learned one (filled).",
         lambda rows, _: initial_states.ratios(rows),
     ),
     "learned_states": Drawing(
         "Which state is learned",
-        "Above: the curve on which s and y move after 200 periods (grey), the learned state before the first step (dot) "
-        f"and the state before the first step of a late period (ring). {_LOWEST} Below: for every solved net, how far the state it "
+        "Above: the curve on which s and y move after 200 periods (grey), the learned state before the first step "
+        "(dot) "
+        f"and the state before the first step of a late period (ring). {_LOWEST} Below: for every solved net, how far "
+        "the state it "
         "starts from is from that ring, in units of the curve's own extent.",
         lambda rows, _: initial_states.learned_states(rows),
     ),
     "stuck": Drawing(
         "Where a learned state hurts",
-        "The first four periods of rect, F = 10: a net that solved it from the zero state, and one with a learned state that had "
-        "not, after as many training streams as the table says (the lowest number of each). It has the first period right, as a "
-        "run down from a state to which it never returns.",
+        "The first four periods of rect, F = 10: a net that solved it from the zero state, and one with a learned "
+        "state that had not, after as many training streams as the table says (the lowest number of each). It has the "
+        "first period right, as a run down from a state to which it never returns.",
         lambda rows, _: initial_states.stuck(rows),
     ),
     "horizon": Drawing(
         "How far the recipes get",
-        "Median training streams until solved (Kaplan-Meier, over all nets) against F. Open, with an arrow: fewer than half of the "
-        "nets solved; the point is where the first was given up. n/N where some did not solve it.",
+        "Median training streams until solved (Kaplan-Meier, over all nets) against F. Open, with an arrow: fewer than "
+        "half of the nets solved; the point is where the first was given up. n/N where some did not solve it.",
         lambda rows, _: horizon.horizon(rows),
     ),
     "test_time": Drawing(
         "The state at test time",
-        "Solved nets that learned their initial state, started from other states: the share of the nets that have every prediction "
-        "of a period right, period by period. Above at the time that is asked for, below at whatever phase fits best.",
+        "Solved nets that learned their initial state, started from other states: the share of the nets that have "
+        "every prediction of a period right, period by period. Above at the time that is asked for, below at whatever "
+        "phase fits best.",
         lambda rows, _: initial_states.test_time(rows),
     ),
 }

@@ -15,8 +15,8 @@ from timing_tasks.results.statistics import summarise
 
 _LOOKS = (("o", VERMILION), ("s", BLUE), ("^", GREEN))
 _NOTE = (
-    "Filled: median over all nets. Open, with an arrow: fewer than half of the nets were solved when the first was given up, there. "
-    "n/N: nets solved."
+    "Filled: median over all nets. Open, with an arrow: fewer than half of the nets were solved when the first was "
+    "given up, there. n/N: nets solved."
 )
 
 

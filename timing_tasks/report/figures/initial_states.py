@@ -1,4 +1,4 @@
-"""What a learned initial state changes, which one is learned, and what happens if a net is started from another at test time."""
+"""Figures of the learned initial state: what it changes, which one is learned, and the state at test time."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def ratios(rows: Sequence[Row]) -> Figure:
         axes.set_axisbelow(True)
     note(
         figure,
-        "Left: geometric mean over the pairs of nets that both solved it, with its 95% interval (Student's t of the logarithms); left of "
-        "1 the learned\nstate is faster. Right: open with the zero state, filled with the learned one. Circles: peephole LSTM; squares: "
-        "LSTM.",
+        "Left: geometric mean over the pairs of nets that both solved it, with its 95% interval (Student's t of the "
+        "logarithms); left of 1 the learned\nstate is faster. Right: open with the zero state, filled with the learned "
+        "one. Circles: peephole LSTM; squares: LSTM.",
     )
     return figure
 
@@ -140,7 +140,7 @@ def learned_states(rows: Sequence[Row]) -> Figure:
 
 
 def stuck(rows: Sequence[Row]) -> Figure:
-    """Where a learned state hurts: rect, F = 10, a net that solved it from zero and one that did not with a learned state."""
+    """Where a learned state hurts: rect, F = 10, solved from the zero state and not from a learned one."""
     wanted: dict[str, Any] = {"task": "pfg", "interval": 10, "waveform": "rect", "peepholes": True}
     zero = first_solved(rows, initial_state="zero", **wanted)
     learned = first_solved(rows, status="unsolved", initial_state="learned", **wanted)

@@ -17,8 +17,8 @@ from timing_tasks.results.row import Row
 from timing_tasks.results.statistics import summarise
 
 _NOTE = (
-    "Filled: our nets, mean over the solved ones with its 95% interval\n(Student's t); n/N: solved, where not all were. With an arrow: none\n"
-    "was solved; where the first was given up. Open: the paper's\nmean ± as printed{}."
+    "Filled: our nets, mean over the solved ones with its 95% interval\n(Student's t); n/N: solved, where not all "
+    "were. With an arrow: none\nwas solved; where the first was given up. Open: the paper's\nmean ± as printed{}."
 )
 
 

@@ -1,4 +1,4 @@
-"""How figures look in print: 8 pt at a journal's column width, 300 dpi, colours that colour-blind readers tell apart."""
+"""Style for print: 8 pt at a journal's column width, 300 dpi, colours that colour-blind readers can distinguish."""
 
 from __future__ import annotations
 

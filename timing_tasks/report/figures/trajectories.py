@@ -36,7 +36,10 @@ class Column:
 
 
 _NO_UNIT = "Vertical axes have no unit."
-_SOME_UNITS = "Targets and outputs of NMSD and MSD and the input of GTS are in steps; nothing else on the vertical axes has a unit."
+_SOME_UNITS = (
+    "Targets and outputs of NMSD and MSD and the input of GTS are in steps; "
+    "nothing else on the vertical axes has a unit."
+)
 _TARGET: dict[str, Any] = {"color": "0.75", "linewidth": 3.5, "solid_capstyle": "round"}
 _MAIN: dict[str, Any] = {"color": BLACK}
 _SECOND: dict[str, Any] = {"color": BLUE, "linestyle": (0, (4, 1.5))}
@@ -105,7 +108,7 @@ def _generators(rows: Sequence[Row]) -> list[Row]:
 
 
 def first_solved(rows: Sequence[Row], status: str = "solved", **wanted: Any) -> Row:
-    """Of the solved (or other) nets that have these values, the one with the lowest number: none is picked for its looks."""
+    """Of the solved (or other) nets with these values, the one with the lowest number: none is hand-picked."""
     wanted = {"model": str(PEEPHOLE_LSTM)} | wanted
     found = [r for r in rows if r.status == status and all(getattr(r, name) == value for name, value in wanted.items())]
     if not found:

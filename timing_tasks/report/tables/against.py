@@ -1,4 +1,4 @@
-"""The paper's value and ours in one line of a table: the numbers, the tests between them, and what these could have shown."""
+"""The paper's value and ours in one line of a table: the numbers, the tests and their power."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from timing_tasks.results.statistics import Summary, holm
 
 Pair = tuple[Comparison, Comparison]  # of the nets solved and of their streams
 NOTE = (
-    "Against the paper's ten nets, at 5%: the nets solved by Fisher's exact test; the streams by Welch's test, over the nets that "
-    "were solved before any was given up, the paper's ± read as the standard error of its mean. p: plain and, in brackets, after "
-    "Holm's correction over all tests of this table. Seen: the true values of ours that the test would have told apart from the "
-    "paper's with a probability of 80%, shares of solved nets, and streams as multiples of the paper's; anything in between passes "
-    "for compatible."
+    "Against the paper's ten nets, at 5%: the nets solved by Fisher's exact test; the streams by Welch's test, over "
+    "the nets that were solved before any was given up, the paper's ± read as the standard error of its mean. p: plain "
+    "and, in brackets, after Holm's correction over all tests of this table. Seen: the true values of ours that the "
+    "test would have told apart from the paper's with a probability of 80%, shares of solved nets, and streams as "
+    "multiples of the paper's; anything in between passes for compatible."
 )
 OTHER_READING_NOTE = (
     "‡ Read as the standard deviation of its sample, the paper's ± gives another verdict on the streams: {}."
 )
 CUT_SHORT_NOTE = (
-    "† A net was given up earlier than in the paper (10⁸ streams for NMSD and MSD, 10⁷ for GTS and PFG), so that fewer, faster and "
-    "compatible cannot be said."
+    "† A net was given up earlier than in the paper (10⁸ streams for NMSD and MSD, 10⁷ for GTS and PFG), so that "
+    "fewer, faster and compatible cannot be said."
 )
 RECALLED_NOTE = "? The paper's values are recalled; nobody has checked them against the journal's pages."
 # The first to go where a terminal is too narrow stand first.

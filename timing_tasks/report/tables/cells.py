@@ -16,8 +16,8 @@ TASK_COLUMNS = ("task", "interval", "offsets", "waveform", "tolerance")
 STATES = {"learned_cell_state": "learned s(0)", "learned_cell_output": "learned y(0)"}
 PAPERS_MODEL = str(PEEPHOLE_LSTM)
 RELIABILITY_NOTE = (
-    "Reliable: of 100 fresh test sets that each solved net ran with its weights as they are, the share that it passed, mean over "
-    "the nets with its 95% interval: where streams are random, a net is solved by one set that it passed."
+    "Reliable: of 100 fresh test sets that each solved net ran with its weights as they are, the share that it passed, "
+    "mean over the nets with its 95% interval: where streams are random, a net is solved by one set that it passed."
 )
 
 

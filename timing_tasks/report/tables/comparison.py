@@ -32,10 +32,10 @@ from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import Summary, summarise
 
 _OURS_NOTE = (
-    "Training streams in thousands: mean and its standard error over the solved nets; median over all nets, > where fewer than "
-    "half were solved before the first was given up, there. Restricted: the mean over all nets, each counted up to where the first "
-    "was given up. Given up: nets whose budget was spent, from how many thousand streams on, and the most periods that one of them "
-    "had right in its last test; nets that diverged."
+    "Training streams in thousands: mean and its standard error over the solved nets; median over all nets, > where "
+    "fewer than half were solved before the first was given up, there. Restricted: the mean over all nets, each "
+    "counted up to where the first was given up. Given up: nets whose budget was spent, from how many thousand streams "
+    "on, and the most periods that one of them had right in its last test; nets that diverged."
 )
 
 

@@ -14,11 +14,11 @@ from timing_tasks.results.row import Row
 from timing_tasks.results.statistics import summarise
 
 _NOTE = (
-    "Streams: training streams in thousands, Kaplan-Meier median; > where fewer than half of the nets were solved: what the "
-    "first was given up at. Of the nets that were given up: how many, after how many thousand streams and million net-steps "
-    "(medians); the most periods that one had right in its last test stream; and how much of a cell state would be left F "
-    "steps later if the forget gate stayed at σ(b_f), at the end of training and (in brackets) before it: where that is nearly "
-    "nothing, neither the state nor the gradient crosses the interval."
+    "Streams: training streams in thousands, Kaplan-Meier median; > where fewer than half of the nets were solved: "
+    "what the first was given up at. Of the nets that were given up: how many, after how many thousand streams and "
+    "million net-steps (medians); the most periods that one had right in its last test stream; and how much of a cell "
+    "state would be left F steps later if the forget gate stayed at σ(b_f), at the end of training and (in brackets) "
+    "before it: where that is nearly nothing, neither the state nor the gradient crosses the interval."
 )
 _B_F = WEIGHT_NAMES.index("b_f")
 

@@ -25,31 +25,33 @@ from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import LogRank, log_rank, paired_ratio, summarise
 
 _RATIO_NOTE = (
-    "The rate ratio says how many times as often, at any moment, an unsolved net of the first kind gets solved as one of "
-    "the second: Peto's estimate of the hazard ratio, nets that were given up being censored. It understates large effects;"
-    " where all nets of one kind are solved before any of the other, it has the largest value that so many nets can give. p"
-    " of the log-rank test, which takes the nets as independent though the two kinds share initial weights and streams. "
-    "Pairs of which no net was solved are left out."
+    "The rate ratio says how many times as often, at any moment, an unsolved net of the first kind gets solved as one "
+    "of the second: Peto's estimate of the hazard ratio, nets that were given up being censored. It understates large "
+    "effects; where all nets of one kind are solved before any of the other, it has the largest value that so many "
+    "nets can give. p of the log-rank test, which takes the nets as independent though the two kinds share initial "
+    "weights and streams. Pairs of which no net was solved are left out."
 )
 
 _STATES = {"learned": "s(0), y(0)", "learned_cell_state": "s(0)", "learned_cell_output": "y(0)"}
 _STATES_NOTE = (
     "Solved: with the 95% interval of the fraction. Nets with the zero state and with a learned one have their initial "
-    "weights and streams in common. Median training streams, in thousands (over all nets; > where fewer than half were solved before the first was given up, there). Ratio: of the "
-    "training streams, learned over zero, geometric mean over the pairs of which both nets are solved; below 1 the learned "
-    "state is faster. Earlier: of the pairs in which it is known which net is solved first, those in which it is the one "
-    "with the learned state, with p of the sign test. Earlier and the rate ratio count streams up to where the first of the nets was given up, so many as all had. Rate ratio: how many times as often, at any moment, an unsolved net "
-    "with the learned state gets solved as one with the zero state (Peto's estimate, which understates large effects; p of "
-    "the log-rank test, which does not use the pairs; nets that were given up are censored)."
+    "weights and streams in common. Median training streams, in thousands (over all nets; > where fewer than half were "
+    "solved before the first was given up, there). Ratio: of the training streams, learned over zero, geometric mean "
+    "over the pairs of which both nets are solved; below 1 the learned state is faster. Earlier: of the pairs in which "
+    "it is known which net is solved first, those in which it is the one with the learned state, with p of the sign "
+    "test. Earlier and the rate ratio count streams up to where the first of the nets was given up, so many as all "
+    "had. Rate ratio: how many times as often, at any moment, an unsolved net with the learned state gets solved as "
+    "one with the zero state (Peto's estimate, which understates large effects; p of the log-rank test, which does not "
+    "use the pairs; nets that were given up are censored)."
 )
 
 _TEST_TIME_NOTE = (
-    "Peephole nets that learned their initial state and solved the task, started from that state, from it with normal noise"
-    " (in units of the extent of the curve on which s and y move), from states of that curve, and from zero: the share of "
-    "the starts after which every prediction of a period is right, at the time that is asked for or at whatever phase fits "
-    "best; and the median number of steps until all that follow are right at one phase (never: half of them are not by the "
-    "middle of the periods). Where the intervals are drawn there is no other phase: the input would have to shift with the "
-    "output."
+    "Peephole nets that learned their initial state and solved the task, started from that state, from it with normal "
+    "noise (in units of the extent of the curve on which s and y move), from states of that curve, and from zero: the "
+    "share of the starts after which every prediction of a period is right, at the time that is asked for or at "
+    "whatever phase fits best; and the median number of steps until all that follow are right at one phase (never: "
+    "half of them are not by the middle of the periods). Where the intervals are drawn there is no other phase: the "
+    "input would have to shift with the output."
 )
 
 

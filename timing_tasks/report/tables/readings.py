@@ -14,9 +14,10 @@ from timing_tasks.results.statistics import summarise
 
 AS_PUBLISHED, OTHERWISE, UNKNOWN = "=", "≠", "?"
 _NOTES = (
-    "In each cell the nets solved, the mean of their training streams divided by the paper's, and whether both are compatible with "
-    f"the paper ({AS_PUBLISHED}), one is not ({OTHERWISE}), or the paper's value is not known or nets were given up too early to "
-    f"say ({UNKNOWN}): Fisher's exact test and Welch's test at 5%, as in the other tables.",
+    "In each cell the nets solved, the mean of their training streams divided by the paper's, and whether both are "
+    "compatible with "
+    f"the paper ({AS_PUBLISHED}), one is not ({OTHERWISE}), or the paper's value is not known or nets were given up "
+    f"too early to say ({UNKNOWN}): Fisher's exact test and Welch's test at 5%, as in the other tables.",
     "The last column counts the conditions that come out as published, and those that come out otherwise.",
 )
 

@@ -16,13 +16,13 @@ Seconds = Mapping[Key, float]  # by Row.replica_key
 
 _NOTE = (
     "Weights: of the net, the learned state and the output unit included. Streams: training streams in thousands, the "
-    "Kaplan-Meier median over all nets; > where fewer than half were solved: what the first was given up at. Seconds: of "
-    "wall-clock time that a net costs until it is solved, likewise; nets run side by side, and what they share is divided "
-    "among them. They are those of one run on one machine, the streams are the same in every run."
+    "Kaplan-Meier median over all nets; > where fewer than half were solved: what the first was given up at. Seconds: "
+    "of wall-clock time that a net costs until it is solved, likewise; nets run side by side, and what they share is "
+    "divided among them. They are those of one run on one machine, the streams are the same in every run."
 )
 _SUMMARY_NOTE = (
-    "Whole: conditions of which every net was solved. Streams, seconds: divided by those of the first line, geometric mean "
-    "over the conditions of which at least half of the nets were solved by both (their number in brackets)."
+    "Whole: conditions of which every net was solved. Streams, seconds: divided by those of the first line, geometric "
+    "mean over the conditions of which at least half of the nets were solved by both (their number in brackets)."
 )
 
 
@@ -67,7 +67,7 @@ def recipes(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
 
 
 def summary(title: str, rows: Sequence[Row], seconds: Seconds) -> Table:
-    """The same over all conditions, one line for each recipe with each net and initial state. For the arguments see `recipes`."""
+    """The same over all conditions, one line for each recipe, net and initial state; arguments as in `recipes`."""
     learners: dict[Key, dict[Key, list[Row]]] = {}
     for some in by_condition(rows):
         learners.setdefault(_learner(some[0]), {})[task_of(some[0])] = some

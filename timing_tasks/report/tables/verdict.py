@@ -1,4 +1,4 @@
-"""The verdict on the paper: condition by condition, whether it comes out as printed, and whether peepholes are better."""
+"""The verdict on the paper: which conditions come out as printed, and whether peepholes are better."""
 
 from __future__ import annotations
 
@@ -46,15 +46,16 @@ SEARCHED, HELD_OUT = "searched", "not searched"
 _ORIGINS = {SEARCHED: "of the searches for the closest protocol", HELD_OUT: "that are not in these searches"}
 _ALONE, _USUAL_NETS = "python reproduce/condition.py budget=paper", 10
 _ALONE_NOTE = (
-    f"A line alone: `{_ALONE}`, what its last column says, and `output=FOLDER`. Minutes: what its nets have taken in all, at 10⁸ "
+    f"A line alone: `{_ALONE}`, what its last column says, and `output=FOLDER`. Minutes: what its nets have taken in "
+    "all, at 10⁸ "
     "net-steps a second."
 )
 _NETS_NOTE = (
-    "There and here by one rule: by the nets solved (Fisher's exact test); where as many are solved, by their streams (Welch's "
-    "test, the paper's ± read as the standard error), at 5%, over as many training streams as every net of both had. Beside it, for "
-    "our nets, what uses more of the rows: the rate ratio, how many times as often an unsolved peephole net gets solved as one "
-    "without (Peto's estimate), and p of the log-rank test. Only here: the paper's ten nets show no difference, and may have been "
-    "too few to show it."
+    "There and here by one rule: by the nets solved (Fisher's exact test); where as many are solved, by their streams "
+    "(Welch's test, the paper's ± read as the standard error), at 5%, over as many training streams as every net of "
+    "both had. Beside it, for our nets, what uses more of the rows: the rate ratio, how many times as often an "
+    "unsolved peephole net gets solved as one without (Peto's estimate), and p of the log-rank test. Only here: the "
+    "paper's ten nets show no difference, and may have been too few to show it."
 )
 
 
@@ -86,7 +87,8 @@ def verdict(
         add_ours(columns, ours, some[0])
         columns.add("reliable (95%)", reliable(some, reliability or {}))
     notes = [
-        f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. Streams: in thousands, mean and its standard error.",
+        f"Protocol: {', '.join(dict.fromkeys(row.protocol for row in rows))}. Streams: in thousands, mean and its "
+        "standard error.",
         *(
             _counts(origin, said)
             for origin in _ORIGINS
@@ -160,7 +162,7 @@ def peepholes(title: str, rows: Sequence[Row], published: Sequence[Published]) -
 
 
 def _limit(rows: Sequence[Row]) -> int:
-    """The net-steps at which nets were given up: theirs, which a last stream has made a few more, cut down to two digits."""
+    """The net-steps at which nets were given up, to two digits: a last stream adds a few."""
     least = min(row.net_steps for row in rows if row.status == "unsolved")
     unit: int = 10 ** (len(str(least)) - 2)
     return least // unit * unit
