@@ -52,7 +52,9 @@ def main(config: DictConfig, call: Call) -> None:
             continue
         link = f"[table]({folder}/table.md)" if made.tables else ""
         command.append(f"output=runs/again/{folder}")
-        index[place] = f"| {made.title} | {link} | {part.minutes} | `{shlex.join(command).replace('|', chr(92) + '|')}` |"
+        index[place] = (
+            f"| {made.title} | {link} | {part.minutes} | `{shlex.join(command).replace('|', chr(92) + '|')}` |"
+        )
         figures[place] = made.figures
     if not index:
         return

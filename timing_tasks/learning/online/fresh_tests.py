@@ -33,7 +33,8 @@ def run_fresh_tests(
         test_sets: how many for each net.
 
     Returns:
-        How many sets each net passed, and how many test streams were right throughout in all its sets; int64, [replicas].
+        How many sets each net passed, and how many test streams were right throughout in all its sets; both int64,
+        [replicas].
     """
     # Both limits are looked at after a failed test: it is the end of a set. Nothing is trained between its streams.
     conditions = [

@@ -93,7 +93,8 @@ DRAWINGS = {
     ),
     "long_delays": Drawing(
         "How long a delay can be",
-        "Left: the share of nets solved, with its 95% interval. Right: median training streams until solved (Kaplan-Meier, over all "
+        "Left: the share of nets solved, with its 95% interval. Right: median training streams until solved "
+        "(Kaplan-Meier, over all "
         "nets), where half of the nets are solved. Grey: the on-line rule and the paper.",
         long_delays.long_delays,
         beside="table1",
