@@ -1,4 +1,4 @@
-"""Net-updates a second of the recipe `bptt`: many small nets side by side, one core, training, tests and Lightning included."""
+"""Net-updates a second of the recipe `bptt`: small nets side by side, one core, tests and Lightning included."""
 
 from __future__ import annotations
 
