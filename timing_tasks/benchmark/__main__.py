@@ -1,4 +1,4 @@
-"""`python -m timing_tasks.benchmark` measures the engines; with `layer`, `recipes` or `replicas` as first word, those."""
+"""`python -m timing_tasks.benchmark` measures the engines; `layer`, `recipes` or `replicas` as first word, those."""
 
 import sys
 
