@@ -13,7 +13,9 @@ from timing_tasks.errors import ConfigurationError
 from timing_tasks.experiment.experiment import Experiment
 from timing_tasks.experiment.run import is_complete
 
-SCRIPTS = sorted(path.stem for path in (ROOT / "reproduce").glob("*.py"))
+SCRIPTS = sorted(
+    path.stem for path in (ROOT / "reproduce").glob("*.py") if path.stem != "compare"
+)  # which takes a folder
 CONDITION = str(ROOT / "reproduce" / "condition.py")
 FEW = ("replicas=1", "budget.training_streams=4", "budget.net_steps=2e3", "engine.threads=1")
 

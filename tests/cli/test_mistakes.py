@@ -97,7 +97,11 @@ MISTAKES = [
     ("model.hidden_size=2", "model", "peephole_lstm 1, the paper's net, alone; add recipe=bptt"),
     ("model=rnn", "model", "custom, gru, lstm, peephole_lstm"),
     ("recipe=bptt model=gru model.hidden_size=0", "model.hidden_size", "from 1"),
-    ("recipe=bptt model=gru initial_state=learned_cell_state", "initial_state", "zero or learned or noisy"),
+    (
+        "recipe=bptt model=gru initial_state=learned_cell_state",
+        "initial_state",
+        "zero, learned, constant_input or noisy",
+    ),
     ("recipe=bptt model=gru recipe.truncated=true", "recipe.truncated", "no cells"),
     ("recipe=bptt model=custom model.target=no.such.Net", "model.target", "cannot be imported"),
     (

@@ -28,7 +28,9 @@ def command_of(config: Path) -> list[str]:
 
 
 def test_every_script_has_a_config_and_every_config_a_script():
-    assert {p.stem for p in CONFIGS} == {p.stem for p in (ROOT / "reproduce").glob("*.py")}
+    assert {p.stem for p in CONFIGS} == {p.stem for p in (ROOT / "reproduce").glob("*.py")} - {
+        "compare"
+    }  # takes a folder
 
 
 @pytest.mark.parametrize("name", CONDITIONS)
@@ -277,7 +279,7 @@ def test_a_terminal_without_a_sign_ends_nothing(tmp_path: Path):
     asked = command(str(ROOT / "reproduce" / "condition.py"), *QUICK, "output=o")
     done = subprocess.run(asked, cwd=tmp_path, env=ascii_only, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "125 ? 14?" in done.stdout  # a plus or minus
+    assert "paper ?, streams s.e." in done.stdout  # a plus or minus
 
 
 def test_importing_the_package_is_cheap():

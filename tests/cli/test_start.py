@@ -1,6 +1,7 @@
 """How a command begins and ends: the console command, closed pipes, a first look, systems that are not POSIX."""
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,8 +20,7 @@ def test_the_console_command_does_what_the_script_does(tmp_path: Path):
     of_script = run(CONDITION, *QUICK, cwd=tmp_path)
     [by_script] = tmp_path.glob("runs/condition/*/runs.csv")
     kept = by_script.read_bytes()
-    for path in by_script.parent.glob("*.*"):
-        path.unlink()
+    shutil.rmtree(by_script.parent)
     done = run("-c", CONSOLE, "condition", *QUICK, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert by_script.read_bytes() == kept
@@ -58,7 +58,7 @@ def test_a_closed_pipe_ends_nothing(asked: str, lines: int, tmp_path: Path):
         assert (tmp_path / "o" / "table.md").exists()
 
 
-@pytest.mark.parametrize(("name", "lines"), [("table1", 14), ("figure4", 0)])
+@pytest.mark.parametrize(("name", "lines"), [("table1", 14), ("figure4", 10)])
 def test_a_first_look_trains_something_of_everything_and_keeps_nothing(
     name: str, lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -69,7 +69,7 @@ def test_a_first_look_trains_something_of_everything_and_keeps_nothing(
     done = subprocess.run(asked, cwd=tmp_path / "here", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"rows, checkpoints and TensorBoard: {tmp_path / 'temporary'}")
-    assert done.stdout.count("not comparable") + done.stdout.count("NMSD  50") == lines
+    assert done.stdout.count("  solved 0/1") == lines  # one for each condition
     assert list((tmp_path / "here").iterdir()) == []
     assert list((tmp_path / "temporary").iterdir()) == []
 

@@ -32,7 +32,7 @@ def test_what_others_left_in_the_environment_is_overruled(trainer: str, tmp_path
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(rows(tmp_path / "o")) == 2
-    assert list((tmp_path / "o" / "tensorboard").glob("events*"))
+    assert list((tmp_path / "o" / "tensorboard").rglob("events*"))
 
 
 def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch):

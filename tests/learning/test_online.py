@@ -1,6 +1,7 @@
 """The online recipe in Lightning."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import lightning as L
@@ -12,12 +13,15 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from tests.helpers.conditions import QUICK_CONDITIONS as CONDITIONS
 from tests.helpers.conditions import described, make_condition
 from tests.helpers.engines import assert_same
+from timing_tasks.conditions.recipe import BPTT
+from timing_tasks.errors import ConfigurationError
 from timing_tasks.experiment import run as experiment
 from timing_tasks.experiment.processes import SeparateNets
 from timing_tasks.learning.online.engine import create
 from timing_tasks.learning.online.module import OnlinePopulationModule
 from timing_tasks.learning.online.population import Population, State, Verdict
 from timing_tasks.learning.online.torch_engine import TorchEngine
+from timing_tasks.tasks import Task
 
 
 def people(replicas: int = 3) -> Population:
@@ -48,6 +52,33 @@ def test_one_fit_finishes_a_population_as_the_engine_alone_does():
     assert module.is_finished
     assert (alone.verdict != Verdict.RUNNING).all()
     assert_same(module.state, alone)
+
+
+def test_a_population_is_logged_validated_and_tested():
+    some = (make_condition(Task("nmsd", 3, (0, 1)), streams=10**5), make_condition(Task("gts", 3, (0, 1)), streams=100))
+    population = Population.of(some, [(c, r) for c in range(2) for r in range(3)], 1)
+    module = OnlinePopulationModule(population, create("native", 1))
+    trainer = fit(module)
+    solved = float((module.state.verdict == Verdict.SOLVED).double().mean())
+    assert solved == 0.5
+    assert float(trainer.callback_metrics["val/solved"]) == pytest.approx(solved)
+    for condition in some:
+        assert {f"{name}/{condition}" for name in ("solved", "training_size", "test_size")} <= set(
+            trainer.callback_metrics
+        )
+    (validated,) = trainer.validate(module, verbose=False)
+    assert validated == {"val/solved": pytest.approx(solved)}
+    before = module.state.clone()
+    (tested,) = trainer.test(module, verbose=False)
+    assert tested["test/solved"] == pytest.approx(solved)
+    assert tested["test/reliability"] == 1.0  # of delays every input is tested
+    assert_same(module.state, before)
+
+
+def test_a_condition_of_another_recipe_is_refused():
+    other = replace(CONDITIONS[0], recipe=BPTT())
+    with pytest.raises(ConfigurationError, match="online, for the OnlinePopulationModule"):
+        OnlinePopulationModule(Population.of([other], [(0, 0)], 1), create("native", 1))
 
 
 def test_a_checkpoint_serves_a_population_that_has_changed(tmp_path: Path):

@@ -104,6 +104,15 @@ def test_every_net_gets_its_verdict_and_a_delay_is_learned(whole: ReplicasModule
     assert (whole.seconds > 0).all()
 
 
+def test_fresh_test_sets_say_how_reliable_solved_nets_are(whole: ReplicasModule):
+    before = ends(whole)
+    shares = whole.reliability()
+    assert len(shares) == int((whole.state.verdict == Verdict.SOLVED).sum())
+    assert shares[:2] == [1.0, 1.0]  # NMSD, whose tests are every input
+    assert all(0 <= share <= 1 for share in shares)
+    assert ends(whole) == before
+
+
 def test_the_verdict_is_that_of_the_plain_functions_and_no_weight_moves_after_it(whole: ReplicasModule):
     streams = int(whole.state.training_streams[0])
     for test in range(NMSD.test_streams):

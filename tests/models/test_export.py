@@ -25,7 +25,7 @@ def test_an_exported_program_runs_in_another_process(tmp_path: Path):
     load = "program = torch.export.load(sys.argv[1])"
     check = "x, expected = torch.load(sys.argv[2]); assert torch.equal(program.module()(x)[0], expected)"
     outcomes = []
-    for imported in ("", "import timing_tasks.models;"):
+    for imported in ("", "import timing_tasks.models.native_recurrence;"):
         code = f"import sys; import torch; {imported} {load}; {check}"
         command = [sys.executable, "-c", code, str(tmp_path / "net.pt2"), str(tmp_path / "expected.pt")]
         outcomes.append(subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2]))

@@ -47,7 +47,8 @@ def test_the_engine_says_what_the_definitions_say(folder: str):
 
 
 def test_the_torch_engine_says_the_same():
-    row = min(of_each_kind("table1"), key=lambda row: by_definition(row, 1).streams_passed)
+    rows = [replace(row, weights=tuple(0.97 * w for w in row.weights)) for row in of_each_kind("table1")]
+    row = min(rows, key=lambda row: by_definition(row, 1).streams_passed)  # soon wrong: that engine is slow
     found = measure([row], online_conditions(ROOT / "results" / "table1"), create("torch"), 1)
     assert found == {row.replica_key: by_definition(row, 1)}
 

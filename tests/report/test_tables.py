@@ -131,7 +131,7 @@ def test_solved_nets_have_their_reliability_beside_them(published: list[Publishe
     some = [row(k, task="gts", training_streams=41000 + k) for k in range(2)]
     found = {one.replica_key: Reliability(100, 58 + 4 * k, 900) for k, one in enumerate(some)}
     table = comparison("T", some, published, found)
-    assert table.lines[0][table.header.index("reliable (95%)")] == "60% (53–67)"
+    assert table.lines[0][table.header.index("reliable (95%)")] == "60% (35–81)"  # two nets say little
     assert "fresh test sets" in markdown(table)
     assert "reliable (95%)" not in comparison("T", some, published).header
 

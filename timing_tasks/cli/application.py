@@ -45,6 +45,9 @@ def main(name: str, home: Path) -> None:
         UserError: for the first value, folder or run that cannot be.
         StoppedError, KeyboardInterrupt: the user has stopped it.
     """
+    if name == "compare":  # takes a folder, no overrides
+        importlib.import_module("timing_tasks.cli.scripts.compare").main(sys.argv[1:], home)
+        return
     arguments = [argument for argument in sys.argv[1:] if argument not in _SWEEP]
     is_sweep = len(arguments) < len(sys.argv[1:])
     call = Call(name, home, tuple(arguments))

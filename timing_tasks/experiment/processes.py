@@ -110,7 +110,7 @@ class SeparateNets(DDPStrategy):
 
 def quiet() -> None:
     """Keep Lightning from telling what it does."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
+    for name in ("lightning.pytorch", "lightning.fabric", "torch.multiprocessing.spawn"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     warnings.filterwarnings(

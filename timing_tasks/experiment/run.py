@@ -231,6 +231,7 @@ class _Fit:
                 ],
                 enable_checkpointing=True,
                 enable_model_summary=False,
+                limit_val_batches=0,  # the callbacks see every verdict
                 num_sanity_val_steps=0,
                 log_every_n_steps=1,
                 use_distributed_sampler=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -16,6 +17,8 @@ from torch.utils.data import DataLoader, IterableDataset
 import timing_tasks
 from timing_tasks.learning.online.population import Population, Verdict
 from timing_tasks.tasks import Stream
+
+_SECONDS_BETWEEN_LOGS = 0.5
 
 
 class Progress(Protocol):
@@ -37,6 +40,11 @@ class _Endless(IterableDataset[int]):
         while True:
             yield number
             number += 1
+
+
+class _One(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        yield 0
 
 
 class PopulationModule(L.LightningModule):
@@ -69,6 +77,7 @@ class PopulationModule(L.LightningModule):
         self.own = np.arange(len(population))
         self.is_level = True
         self._known_names: list[str] = []
+        self._next_log = 0.0
 
     def configure_model(self) -> None:
         """Copy the tensors: those that a process passes to its children are otherwise shared memory."""
@@ -77,6 +86,57 @@ class PopulationModule(L.LightningModule):
     def train_dataloader(self) -> DataLoader[int]:
         """Numbers without end: the replicas draw their streams themselves, and the module says when it is done."""
         return DataLoader(_Endless(), batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[int]:
+        """One batch: the population as it is."""
+        return DataLoader(_One(), batch_size=None)
+
+    def test_dataloader(self) -> DataLoader[int]:
+        """One batch: the population as it is."""
+        return DataLoader(_One(), batch_size=None)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Log `val/solved`, the share of the replicas that are solved."""
+        self._log_solved("val")
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Log `test/solved`, the share of the replicas that are solved, and `test/reliability`.
+
+        That is the share of fresh test sets that a solved replica passes, averaged over the solved ones.
+        """
+        self._log_solved("test")
+        if shares := self.reliability():
+            self._log("test/reliability", float(np.mean(shares)))
+
+    def _log_solved(self, stage: str) -> None:
+        self._log(f"{stage}/solved", (self.state.verdict == Verdict.SOLVED).double().mean())
+
+    def _log(self, name: str, value: Tensor | float) -> None:
+        self.log(name, torch.as_tensor(value), batch_size=1)  # a tensor here: a number would go to the device
+
+    def reliability(self) -> list[float]:
+        """The share of fresh test sets that each solved replica passes."""
+        raise NotImplementedError
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Log how far the replicas are, about every half second.
+
+        `val/solved` as in a validation, and of each condition `solved/CONDITION`, `training_size/CONDITION` and
+        `test_size/CONDITION`: the share of its replicas that are solved, the median periods without a wrong prediction
+        in their last training and test streams.
+        """
+        if not self.is_level or (time.monotonic() < self._next_log and not self.is_finished):
+            return
+        self._next_log = time.monotonic() + _SECONDS_BETWEEN_LOGS
+        self._log_solved("val")
+        verdict = self.state.verdict.numpy()
+        for position, condition in enumerate(self.population.conditions):
+            rows = np.flatnonzero(self.population.condition == position)
+            if len(rows):
+                self._log(f"solved/{condition}", float(np.mean(verdict[rows] == Verdict.SOLVED)))
+                for name in ("training_size", "test_size"):
+                    sizes = getattr(self.state, name).numpy()[rows]
+                    self._log(f"{name}/{condition}", float(np.median(sizes)))
 
     def on_fit_start(self) -> None:
         """Nothing to do if a checkpoint holds only finished replicas."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from timing_tasks.models.build import build_net
 from timing_tasks.models.timing_net import TimingNet
 from timing_tasks.tasks import Purpose, Stream
 
+TEST_SETS = 100  # fresh ones of each solved net, for its reliability
 GROWTH = 2  # of the periods that nets run along at a time
 
 
@@ -237,6 +239,17 @@ class ReplicasModule(PopulationModule, TimingModule):
                     if not is_whole or net in solved:
                         del places[net]
         return solved
+
+    def reliability(self) -> list[float]:
+        """See `PopulationModule.reliability`; the numbers of the test streams are those of `run_fresh_tests`."""
+        solved = np.flatnonzero(self.state.verdict.numpy() == Verdict.SOLVED).tolist()
+        before, passed = copy.deepcopy(self.state), np.zeros(len(self.population))
+        for _ in range(TEST_SETS if solved else 0):
+            self.state.training_streams.numpy()[solved] += 1
+            passed[list(self._test(solved))] += 1
+        self.state = before
+        shares: list[float] = (passed[solved] / TEST_SETS).tolist()
+        return shares
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add how far the nets are."""

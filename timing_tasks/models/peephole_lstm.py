@@ -54,7 +54,7 @@ class PeepholeLSTM(nn.Module):
     `portable` differ from those of the others.
 
     A program that `torch.export` has saved from the CPU contains the operator `timing_tasks::peephole_lstm`, which
-    `import timing_tasks.models` registers: import it before `torch.export.load`.
+    `import timing_tasks.models.native_recurrence` registers: import it before `torch.export.load`.
 
     Args:
         input_size: features of x.

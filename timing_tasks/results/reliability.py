@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from timing_tasks.results.beside import KEY_COLUMNS, append_lines, read_lines, text_of_lines
 from timing_tasks.results.folder import write_whole
@@ -41,17 +42,19 @@ def pooled(nets: Sequence[Reliability]) -> tuple[float, tuple[float, float]]:
     """The mean share over some nets, at least one, and its 95% interval.
 
     The nets are the sample, not their test sets: the interval is Wilson's for so many independent trials as would give
-    the standard error over the nets (Korn and Graubard 1998), for as many as there are nets where all have the same
-    share. NaN, NaN for a single net.
+    the standard error over the nets, made wider for the few nets that it is known from (Korn and Graubard 1998); a net
+    counts as one trial at least. NaN, NaN for a single net.
     """
     shares = np.array([net.share for net in nets])
     mean, count = float(shares.mean()), len(shares)
     if count < 2:
         return mean, (math.nan, math.nan)
     variance = float(shares.var(ddof=1)) / count
-    trials = mean * (1 - mean) / variance if variance > 0 else count
-    trials = min(trials, sum(net.test_sets for net in nets))
-    return mean, proportion_interval(mean, trials)
+    if variance == 0:
+        return mean, proportion_interval(mean, count)
+    few = float(stats.norm.ppf(0.975) / stats.t.ppf(0.975, count - 1)) ** 2
+    trials = min(few * mean * (1 - mean) / variance, sum(net.test_sets for net in nets))
+    return mean, proportion_interval(mean, max(trials, count))
 
 
 def append_reliability(folder: Path, found: Mapping[Key, Reliability]) -> None:

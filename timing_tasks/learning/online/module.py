@@ -10,14 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from timing_tasks.conditions.recipe import ONLINE
+from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.online.engine import Engine
-from timing_tasks.learning.online.population import Population, State
+from timing_tasks.learning.online.fresh_tests import run_fresh_tests
+from timing_tasks.learning.online.population import Population, State, Verdict
 from timing_tasks.learning.population import PopulationModule
 from timing_tasks.models.trajectory import trajectory
 from timing_tasks.tasks import Stream
 
 _FIRST_CHUNK = 512  # net-steps of each replica, until a speed is known
 _MOST_GROWTH = 8
+TEST_SETS = 100  # fresh ones of each solved net, for its reliability
 
 
 class OnlinePopulationModule(PopulationModule):
@@ -32,6 +36,9 @@ class OnlinePopulationModule(PopulationModule):
         engine: who executes the hot loop.
         chunk_seconds: of wall-clock time.
 
+    Raises:
+        ConfigurationError: a condition with another recipe.
+
     Attributes:
         state: of the replicas, see `State`; saved in checkpoints by replica, so that a checkpoint also serves a
             population that has lost its finished replicas or gained new ones.
@@ -44,6 +51,9 @@ class OnlinePopulationModule(PopulationModule):
     def __init__(self, population: Population, engine: Engine, chunk_seconds: float = 1.0) -> None:
         super().__init__()
         self.begin(population)
+        for condition in map(population.condition_of, range(len(population))):
+            if condition.recipe != ONLINE:
+                raise ConfigurationError("recipe", condition.recipe.name, "online, for the OnlinePopulationModule")
         self.automatic_optimization = False
         self.engine, self.chunk_seconds, self.engine_name = engine, chunk_seconds, engine.name
         self.state: State = State.initial(population)
@@ -88,6 +98,16 @@ class OnlinePopulationModule(PopulationModule):
                 self.population.at(self.own.tolist()),
                 self.state.at(self.own.tolist()),
             )
+
+    def reliability(self) -> list[float]:
+        """See `PopulationModule.reliability`."""
+        solved = np.flatnonzero(self.state.verdict.numpy() == Verdict.SOLVED).tolist()
+        if not solved:
+            return []
+        some, people = self.state.at(solved), self.population.at(solved)
+        passed, _ = run_fresh_tests(people, some.weights, some.training_streams, self.engine, TEST_SETS)
+        shares: list[float] = (passed / TEST_SETS).tolist()
+        return shares
 
     def part(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """See `PopulationModule.part`."""

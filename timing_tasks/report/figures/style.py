@@ -19,7 +19,8 @@ SMALL = 7  # points, for numbers beside points and for notes
 BLACK, BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = (
     *("#000000", "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"),
 )
-LSTM, PEEPHOLE = {"color": BLUE, "marker": "s"}, {"color": VERMILION, "marker": "o"}
+LSTM: dict[str, Any] = {"color": BLUE, "marker": "s"}
+PEEPHOLE: dict[str, Any] = {"color": VERMILION, "marker": "o"}
 _STYLE: Any = {
     **{"font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "legend.fontsize": 8},
     **{"xtick.labelsize": SMALL, "ytick.labelsize": SMALL, "axes.linewidth": 0.6, "lines.linewidth": 1.0},
