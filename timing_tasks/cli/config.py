@@ -301,7 +301,7 @@ def _try_out(conditions: Sequence[Condition]) -> None:
 
 
 def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condition]) -> dict[str, Any]:
-    """What `lightning.Trainer` is told, with the number of devices."""
+    """The arguments of `lightning.Trainer`, with the number of devices."""
     accelerator, devices = values["accelerator"], values["devices"]
     if accelerator not in ("cpu", "gpu"):
         raise ConfigurationError("trainer.accelerator", accelerator, "cpu or gpu")

@@ -50,7 +50,7 @@ class EngineKeys:
 
 @dataclass
 class TrainerKeys:
-    """What `lightning.Trainer` is told.
+    """The arguments of `lightning.Trainer`.
 
     Attributes:
         accelerator: cpu or gpu.

@@ -239,7 +239,7 @@ def together(act: Callable[[], T]) -> T:
 
 @contextmanager
 def fitting(trainer: L.Trainer, exchange: Exchange) -> Iterator[None]:
-    """While processes of ours may train: what happens to them is told as if it had happened here.
+    """While processes of ours may train: what happens to them is reported as if it had happened here.
 
     Raises:
         StoppedError: a signal has ended the fit.

@@ -14,7 +14,7 @@ from timing_tasks.models.recurrence import Weights
 from timing_tasks.models.timing_net import TimingNet, squash
 
 # The rows of what runs in one pass are a multiple of it: torch rounds the last few numbers of a tensor, those that fill
-# no vector of the processor, otherwise than the rest, and so a net's digits would depend on how many nets are beside
+# no vector of the processor, unlike the rest, and so a net's digits would depend on how many nets are beside
 # it.
 ROWS = 16
 

@@ -93,7 +93,7 @@ def again(
 
 
 def reliability_again(sampled: Sequence[Sampled], engine: Engine) -> list[bool]:
-    """Which of the sampled nets, tested again once more, do otherwise than the committed file says."""
+    """Which of the sampled nets, tested again, differ from the committed file."""
     tested = [one for one in sampled if one.reliability is not None]
     found = [
         reliability.measure([one.row], {one.row.condition: one.condition}, engine, one.reliability.test_sets)

@@ -52,7 +52,7 @@ class Row:
         output_activation: of the output unit.
         tolerance: of a prediction.
         model: the net's layer and how many cells or units it has.
-        readings: what of the streams is read otherwise than in PAPER.md 4, see `Task.readings`.
+        readings: the readings of the streams that differ from PAPER.md 4, see `Task.readings`.
         test_size: periods that were right in the last test stream.
         weights: the net's at the end, float64: for peephole cells in the order of WEIGHT_NAMES, for other layers in
             that of their parameters. The file has all their digits, so that the net can be had again exactly.

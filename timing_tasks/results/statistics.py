@@ -101,7 +101,7 @@ class Summary:
 
     @property
     def standard_error(self) -> float:
-        """Of the mean."""
+        """The standard error of the mean."""
         return self.deviation / math.sqrt(self.solved) if self.solved else math.nan
 
 

@@ -66,7 +66,7 @@ def verdict(
     searched: Collection[Key] = (),
     reliability: Mapping[Key, Reliability] | None = None,
 ) -> Table:
-    """Every condition of the paper, held against it.
+    """Every condition of the paper, compared with it.
 
     Args:
         title: of the table.
