@@ -27,7 +27,6 @@ SOURCES = {
     },
     **{"ratios": "initial_state", "learned_states": "initial_state", "test_time": "initial_state", "stuck": "stuck"},
     "horizon": "horizon",
-    "long_delays": "delays",
 }
 
 

@@ -4,9 +4,10 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from timing_tasks.conditions.condition import Budget, Condition, Protocol, describe
+from timing_tasks.conditions.condition import Budget, Condition, Protocol
 from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
+from timing_tasks.results.description import describe
 from timing_tasks.tasks import GTS, MSD, NMSD, PFG, TASKS, Purpose, ReadySetGo, Task, stream
 
 PROTOCOL, BUDGET = Protocol("p", 1e-3, 0.9, 0.0, 0.0, 0.0), Budget(10, 10)

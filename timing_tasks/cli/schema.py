@@ -19,7 +19,7 @@ from timing_tasks.conditions.recipe import BPTT
 TABLES = ("comparison", "variants", "initial_states", "test_time", "recipes_summary", "recipes", "horizon")
 FIGURES = (
     *("streams_against_interval", "delays", "spikes", "functions", "start"),
-    *("ratios", "learned_states", "stuck", "test_time", "horizon", "long_delays"),
+    *("ratios", "learned_states", "stuck", "test_time", "horizon"),
 )
 
 
