@@ -24,8 +24,8 @@ from timing_tasks.learning.online.population import GATE_TRACES, WEIGHTS, Popula
 from timing_tasks.report import tables
 from timing_tasks.tasks import Task
 
-# What one net-step in a training stream computes, with peepholes and sigmoid output, to be compared with the processor's
-# limits: divisions and exps as in `native/step.hpp`, fused multiply-adds (a lone multiplication counts as one) likewise.
+# What one net-step in a training stream computes, with peepholes and sigmoid output, to be compared with the limits of
+# the processor: divisions and exps as in `native/step.hpp`, and fused multiply-adds (so counts a lone multiplication).
 DIVISIONS = 3  # the input and the forget gate share one
 EXPS = 4
 FUSED_PER_EXP = 10
