@@ -305,7 +305,9 @@ def commit() -> str:
     for folder in (package, Path(sys.argv[0]).resolve().parent):
         try:
             source = Path(git(folder, "rev-parse", "--show-toplevel")) / package.name
-            same = all((source / f.relative_to(package)).read_bytes() == f.read_bytes() for f in package.rglob("*.py"))
+            # An installed package also holds copies of configs and scripts, which stand elsewhere in a checkout.
+            modules = [f.relative_to(package) for f in package.rglob("*.py") if "_share" not in f.parts]
+            same = all((source / f).read_bytes() == (package / f).read_bytes() for f in modules)
             changed = not same or git(source, "status", "--porcelain", "--", ".")
             return git(source, "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
         except (OSError, subprocess.CalledProcessError):
