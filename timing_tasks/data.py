@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from timing_tasks.errors import ConfigurationError, check_whole
-from timing_tasks.philox import philox4x32
+from timing_tasks.philox import check_key, philox4x32
 from timing_tasks.tasks import Purpose, Stream, Task, stream
-from timing_tasks.tasks.streams import offsets, stream_of
+from timing_tasks.tasks.streams import stream_of
 from timing_tasks.tasks.task import task_class
 
 VALIDATION, TEST = 0, 1  # numbers of the test streams that a data module shows
@@ -299,6 +299,7 @@ class ReplicaStreams:
     """
 
     def __init__(self, tasks: Sequence[Task], seeds: np.ndarray, replicas: np.ndarray) -> None:
+        check_key(seeds, replicas)
         self.seeds, self.replicas = seeds, replicas
         number = {task: place for place, task in enumerate(dict.fromkeys(tasks))}
         self._tasks, self._task = list(number), [number[task] for task in tasks]
@@ -311,8 +312,11 @@ class ReplicaStreams:
         found: dict[int, Stream] = {}
         for (number_of_task, periods), places in groups.items():
             task = self._tasks[number_of_task]
+            if not (task.is_random or task.single_period):
+                found |= dict.fromkeys(places, _known_stream(task, (int(task.choices[0]),) * periods))
+                continue
             net, number, test = np.array([draws[place][:3] for place in places]).T
-            drawn = offsets(task, self.seeds[net], self.replicas[net], purpose, number, test, periods).tolist()
+            drawn = task.draw(self.seeds[net], self.replicas[net], purpose, number, test, periods).tolist()
             make = stream_of if task.is_random and periods > _SHORT else _known_stream
             alike = {some: make(task, some) for some in set(map(tuple, drawn))}
             found |= {place: alike[tuple(some)] for place, some in zip(places, drawn, strict=True)}

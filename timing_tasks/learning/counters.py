@@ -37,13 +37,15 @@ class Counters:
         for name in ("targets", "squared_error", "test_size"):
             getattr(self, name).numpy()[list(rows)] = 0
 
-    def count_test(self, row: int, is_whole: bool, steps: int, size: int, targets: int, squared_error: float) -> None:
-        """Count a test stream of a replica (see `Judgement`); of its errors only where it is right throughout."""
-        self.test_size[row] = size
-        self.net_steps[row] += steps
-        if is_whole:
-            self.targets[row] += targets
-            self.squared_error[row] += squared_error
+    def count_tests(
+        self, rows: Sequence[int], is_whole: Tensor, steps: Tensor, size: Tensor, targets: Tensor, squared_error: Tensor
+    ) -> None:
+        """Count a test stream of each of some replicas (see `Judgement`); of its errors only if it is right throughout."""
+        index = torch.tensor(rows, dtype=torch.int64)
+        self.test_size[index] = size.cpu()
+        self.net_steps[index] += steps.cpu()
+        self.targets[index] += torch.where(is_whole, targets, 0).cpu()
+        self.squared_error[index] += torch.where(is_whole, squared_error, 0.0).cpu()
 
     def root_mean_square_error(self, row: int) -> float:
         """Of a solved replica: over the targets of the test streams that solved it."""

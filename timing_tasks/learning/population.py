@@ -119,7 +119,7 @@ class PopulationModule(L.LightningModule):
         raise NotImplementedError
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Log how far the replicas are, about every half second.
+        """Log how far the replicas are, about every half second, or less often where that took more than 1% of the time.
 
         `val/solved` as in a validation, and of each condition `solved/CONDITION`, `training_size/CONDITION` and
         `test_size/CONDITION`: the share of its replicas that are solved, the median periods without a wrong prediction
@@ -127,7 +127,7 @@ class PopulationModule(L.LightningModule):
         """
         if not self.is_level or (time.monotonic() < self._next_log and not self.is_finished):
             return
-        self._next_log = time.monotonic() + _SECONDS_BETWEEN_LOGS
+        began = time.monotonic()
         self._log_solved("val")
         verdict = self.state.verdict.numpy()
         for position, condition in enumerate(self.population.conditions):
@@ -137,6 +137,8 @@ class PopulationModule(L.LightningModule):
                 for name in ("training_size", "test_size"):
                     sizes = getattr(self.state, name).numpy()[rows]
                     self._log(f"{name}/{condition}", float(np.median(sizes)))
+        now = time.monotonic()
+        self._next_log = now + max(_SECONDS_BETWEEN_LOGS, 100 * (now - began))
 
     def on_fit_start(self) -> None:
         """Nothing to do if a checkpoint holds only finished replicas."""

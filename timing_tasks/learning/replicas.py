@@ -67,7 +67,7 @@ class ReplicasModule(PopulationModule, TimingModule):
         self.begin(population)
         self.nets = nets
         self.state: Counters = Counters.blank(len(population))
-        tasks = [condition.task for condition in conditions]
+        self._tasks = tasks = [condition.task for condition in conditions]
         self._draws = ReplicaStreams(tasks, population.seed, population.replica)
         self._tolerance = np.array([task.tolerance for task in tasks])
         self._every = [every_stream(t, 1) if r.streams == "all" else [] for t, r in zip(tasks, recipes, strict=True)]
@@ -131,10 +131,9 @@ class ReplicasModule(PopulationModule, TimingModule):
                 done = [r for r, net in enumerate(piece.nets) if not (whole[r] and most[r] > periods)]
                 going_on += [net for r, net in enumerate(piece.nets) if whole[r] and most[r] > periods]
                 if done:
-                    mine = [piece.nets[r] for r in done]
-                    here = Piece(mine, *(_rows(part, done) for part in piece[1:]))
-                    state.net_steps.numpy()[mine] += here.judgement.steps.sum(-1).cpu().numpy()
-                    state.training_size.numpy()[mine] = here.judgement.size[:, -1].cpu().numpy()
+                    here = piece if len(done) == len(piece.nets) else _rows(piece, done)
+                    state.net_steps.numpy()[here.nets] += here.judgement.steps.sum(-1).cpu().numpy()
+                    state.training_size.numpy()[here.nets] = here.judgement.size[:, -1].cpu().numpy()
                     yield here
             periods *= GROWTH
 
@@ -150,8 +149,7 @@ class ReplicasModule(PopulationModule, TimingModule):
         return {net: streams.get(net) or self._some_periods(net, periods) for net in nets}
 
     def _some_periods(self, net: int, periods: int) -> list[Stream]:
-        task = self.population.condition_of(net).task
-        return every_stream(task, min(periods, self._most[net]))
+        return every_stream(self._tasks[net], min(periods, self._most[net]))
 
     def _run(self, streams: Mapping[int, Sequence[Stream]], training: bool) -> Iterator[Piece]:
         """Nets along streams, those of a kind and a shape at once."""
@@ -217,8 +215,7 @@ class ReplicasModule(PopulationModule, TimingModule):
 
         They run along growing prefixes, as in training.
         """
-        state, numbers = self.state, self.state.training_streams.tolist()
-        tasks = [self.population.condition_of(net).task for net in range(len(self.population))]
+        state, numbers, tasks = self.state, self.state.training_streams.tolist(), self._tasks
         state.start_test(nets)
         solved, places = set(), dict.fromkeys(nets, (0, 1))  # which test stream, and how many periods of it
         while places:
@@ -226,18 +223,21 @@ class ReplicasModule(PopulationModule, TimingModule):
             found = self._draws.draw(draws, Purpose.TEST)
             streams = {net: [one] for net, one in zip(places, found, strict=True)}
             for piece in self._run(streams, training=False):
-                judged = (part[:, 0].tolist() for part in piece.judgement)
-                for net, is_whole, steps, size, targets, error in zip(piece.nets, *judged, strict=True):
+                ended = []
+                for row, (net, is_whole) in enumerate(
+                    zip(piece.nets, piece.judgement.is_whole[:, 0].tolist(), strict=True)
+                ):
                     test, periods = places[net]
                     if is_whole and periods < tasks[net].test_periods:
                         places[net] = test, periods * GROWTH
                         continue
-                    state.count_test(net, is_whole, steps, size, targets, error)
+                    ended.append(row)
                     places[net] = test + 1, 1
                     if is_whole and test + 1 == tasks[net].test_streams:
                         solved.add(net)
                     if not is_whole or net in solved:
                         del places[net]
+                state.count_tests([piece.nets[row] for row in ended], *(p[ended, 0] for p in piece.judgement))
         return solved
 
     def reliability(self) -> list[float]:
@@ -295,8 +295,10 @@ def _kind(condition: Condition) -> tuple[object, ...]:
 
 
 def _rows(part: Any, rows: list[int]) -> Any:
-    """Some rows of a tensor, or of each of a named tuple's."""
-    return part[rows] if isinstance(part, Tensor) else type(part)(*(tensor[rows] for tensor in part))
+    """Some rows of a list or tensor, or of each part of a named tuple."""
+    if isinstance(part, Tensor):
+        return part[rows]
+    return type(part)(*(_rows(one, rows) for one in part)) if isinstance(part, tuple) else [part[row] for row in rows]
 
 
 class _OneThread(L.Callback):
