@@ -3,6 +3,9 @@
 import csv
 import functools
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import lightning as L
@@ -14,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 
 from tests.helpers.modules import ADAM, CausalTransformer, OwnLayer, data, module, net, trainer, weights
+from tests.helpers.scripts import ROOT
 from timing_tasks import PeepholeLSTM, TimingModule, TimingNet
 from timing_tasks.errors import ConfigurationError, UserError
 
@@ -138,6 +142,29 @@ def test_two_processes_train_one_net(strategy: str, tmp_path: Path):
     fit.fit(together, data(batch_size=2))
     torch.testing.assert_close(weights(together), weights(alone), rtol=1e-4, atol=1e-6)  # the same streams in all
     assert set(fit.callback_metrics) >= METRICS
+
+
+SCRIPT = """
+import sys
+import torch
+from tests.helpers.modules import data, module, trainer, weights
+
+together, fit = module(), trainer(strategy="ddp", devices=2)
+fit.fit(together, data(batch_size=2))
+if fit.is_global_zero:
+    torch.save(weights(together), sys.argv[1])
+"""
+
+
+def test_a_script_that_lightning_starts_once_more_trains_one_net_in_two_processes(tmp_path: Path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "script.py", "weights.pt"]
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=300)
+    alone = module()
+    trainer().fit(alone, data(batch_size=4))
+    torch.testing.assert_close(torch.load(tmp_path / "weights.pt"), weights(alone), rtol=1e-4, atol=1e-6)
 
 
 class Stop(L.Callback):
