@@ -54,6 +54,40 @@ def test_one_fit_finishes_a_population_as_the_engine_alone_does():
     assert_same(module.state, alone)
 
 
+@pytest.mark.parametrize(
+    "readings",
+    [
+        {},
+        {"update": "stream"},
+        {"momentum_carried_over": False},
+        {"training_between_tests": True},
+        {"state_carried_over": True},
+        {"gradient": "full"},
+    ],
+)
+@pytest.mark.parametrize("engine", ["native", "torch"])
+def test_a_net_that_was_given_up_goes_on_as_if_it_had_had_the_larger_budget_from_the_start(
+    engine: str, readings: dict[str, object]
+):
+    def population(streams: int) -> Population:
+        tasks = Task("gts", 2, (0, 1)), Task("nmsd", 2, (0, 1)), Task("pfg", 3, (), "cos")
+        nets = [make_condition(task, 3e-2, streams=streams) for task in tasks]
+        nets = [replace(net, protocol=replace(net.protocol, **readings)) for net in nets]
+        return Population.of(nets, [(c, r) for c in range(3) for r in range(3)], 1)
+
+    run = create(engine, 1).run
+    small, large = population(40), population(200)
+    state, wanted = State.initial(small), State.initial(large)
+    run(large, wanted, 10**5)
+    run(small, state, 10**5)
+    given_up = state.verdict == Verdict.UNSOLVED
+    assert given_up.sum() >= 3
+    state.go_on(large)
+    assert (state.verdict[given_up] == Verdict.RUNNING).all()
+    run(large, state, 10**5)
+    assert_same(state, wanted)
+
+
 def test_a_population_is_logged_validated_and_tested():
     some = (make_condition(Task("nmsd", 3, (0, 1)), streams=10**5), make_condition(Task("gts", 3, (0, 1)), streams=100))
     population = Population.of(some, [(c, r) for c in range(2) for r in range(3)], 1)

@@ -93,7 +93,7 @@ def _run_missing(
         announce(
             f"rows, checkpoints and TensorBoard: {folder.path}"
             + (f" ({len(there)} rows are there)" if there else "")
-            + (f"\nnets that a smaller budget gave up: {folder.going_on}, trained again" if folder.going_on else "")
+            + (f"\nnets that a smaller budget gave up: {folder.going_on}, which go on" if folder.going_on else "")
         )
         if missing or _rank(experiment) is not None:
             _train(experiment, folder, missing, before)

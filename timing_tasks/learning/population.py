@@ -6,6 +6,7 @@ import copy
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import lightning as L
@@ -15,10 +16,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 import timing_tasks
+from timing_tasks.conditions.condition import Budget
+from timing_tasks.conditions.recipe import ONLINE
 from timing_tasks.learning.online.population import Population, Verdict
 from timing_tasks.tasks import Stream
 
 _SECONDS_BETWEEN_LOGS = 0.5
+_ANY_BUDGET = Budget(1, 1)
 
 
 class Progress(Protocol):
@@ -183,8 +187,9 @@ class PopulationModule(L.LightningModule):
 
 
 def replica_names(population: Population, engine_name: str) -> list[str]:
-    """See `PopulationModule.names`."""
+    """See `PopulationModule.names`; a net that learns by the online recipe goes on under a larger budget."""
     made_by = f"{timing_tasks.__version__} {engine_name}"
-    conditions = [hashlib.sha256(f"{made_by} {c!r}".encode()).hexdigest()[:32] for c in population.conditions]
+    decisive = [replace(c, budget=_ANY_BUDGET) if c.recipe == ONLINE else c for c in population.conditions]
+    conditions = [hashlib.sha256(f"{made_by} {c!r}".encode()).hexdigest()[:32] for c in decisive]
     numbers = zip(population.condition.tolist(), population.seed.tolist(), population.replica.tolist(), strict=True)
     return [f"{conditions[c]} {seed} {replica}" for c, seed, replica in numbers]

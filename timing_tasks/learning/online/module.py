@@ -137,10 +137,14 @@ class OnlinePopulationModule(PopulationModule):
         checkpoint["seconds"] = torch.cat([self.seconds, seconds])
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the state of every replica that the checkpoint knows; others start from the beginning."""
+        """Take the state of every replica that the checkpoint knows; others start from the beginning.
+
+        A replica that a smaller budget gave up goes on.
+        """
         rows, places, others = _known(self.names(), checkpoint["replicas"])
         state = State(**checkpoint["state"])
         self.state.put(rows, state, places)
+        self.state.go_on(self.population)
         self.seconds[rows] = checkpoint["seconds"][places]
         kept = State.blank(len(others))
         kept.put(range(len(others)), state, others)

@@ -237,6 +237,19 @@ class State:
         for name, tensor in self.tensors().items():
             tensor[index] = getattr(other, name)[other_index].to(tensor.device)
 
+    def go_on(self, population: Population) -> None:
+        """Let the replicas that a smaller budget gave up run: what the engines do after a failed test that ends none."""
+        for position, condition in enumerate(population.conditions):
+            budget, protocol = condition.budget, condition.protocol
+            rows = torch.as_tensor(population.condition) == position
+            rows &= (self.verdict == Verdict.UNSOLVED) & (self.training_streams < budget.training_streams)
+            rows &= self.net_steps < budget.net_steps
+            self.verdict[rows] = int(Verdict.RUNNING)
+            for counter in (self.phase, self.period, self.step):
+                counter[rows] = 0
+            carried = protocol.momentum if protocol.update == "stream" else 1.0
+            self.deltas[rows] *= carried * protocol.momentum_carried_over
+
     def root_mean_square_error(self, row: int) -> float:
         """Of a solved replica: over the targets of the test streams that solved it."""
         return float((self.squared_error[row] / self.targets[row]).sqrt())
