@@ -27,6 +27,8 @@ SOURCES = {
     },
     **{"ratios": "initial_state", "learned_states": "initial_state", "test_time": "initial_state", "stuck": "stuck"},
     "horizon": "horizon",
+    "long_delays": "delays",
+    "runaway": "delays",
 }
 
 

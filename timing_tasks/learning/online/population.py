@@ -93,8 +93,8 @@ class Population:
                 "learn_cell_output": condition.initial_state.learns_cell_output,
                 "frozen_weights": condition.frozen_weights,
                 "update_per_stream": protocol.update == "stream",
-                # The native engine reads s(0) and y(0) of a net that does not learn them where a reading is unusual. This
-                # one changes nothing, since the tasks that can have a fixed state have a target at every step.
+                # The native engine reads s(0) and y(0) of a net that does not learn them where a reading is unusual.
+                # This one changes nothing: the tasks that can have a fixed state have a target at every step.
                 "update_without_target": protocol.update_without_target and condition.initial_state.name != "fixed",
                 "update_when_wrong": protocol.update_when_wrong,
                 "momentum_carried_over": protocol.momentum_carried_over,
