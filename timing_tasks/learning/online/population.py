@@ -238,7 +238,7 @@ class State:
             tensor[index] = getattr(other, name)[other_index].to(tensor.device)
 
     def go_on(self, population: Population) -> None:
-        """Let the replicas that a smaller budget gave up run: what the engines do after a failed test that ends none."""
+        """Let the replicas that a smaller budget gave up run on: what engines do after a failed test that ends none."""
         for position, condition in enumerate(population.conditions):
             budget, protocol = condition.budget, condition.protocol
             rows = torch.as_tensor(population.condition) == position
