@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -266,6 +267,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+@functools.cache
 def shares_told_apart(
     nets: int, solved: int, of: int, power: float = 0.8, significance: float = 0.05
 ) -> tuple[float, float]:
