@@ -11,10 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 from tests.helpers.scripts import LONG, QUICK, ROOT, command, rows, run
-from timing_tasks.cli.compose import Call
 
 CONFIGS = sorted(p for p in (ROOT / "configs").glob("*.yaml") if p.stem != "base")
 CONDITIONS = {"condition": 1, "table1": 14, "table2": 38, "table3": 28, "table4": 26, "hundred": 22}
