@@ -23,7 +23,7 @@ class NamedInitialState:
             weights, the same function; `noisy`, learned, with noise added in training and none in a test; `fixed`,
             drawn once for each net and not trained.
         cell_state: whether s(0) is learned, if anything is; else it is 0.
-        cell_output: likewise y(0).
+        cell_output: whether y(0) is learned.
         deviation: the standard deviation of the noise of `noisy`, or of the numbers of `fixed`, which are uniform; 0
             for the others.
     """

@@ -35,7 +35,7 @@ class BPTT(Recipe):
             stream that the task can have, where these are few.
         periods: at most, of a training stream; the paper's limit holds too.
         optimizer: of torch, as Hydra instantiates it: `_target_` and keyword arguments.
-        scheduler: of its learning rate, likewise, stepped after each update; None for none.
+        scheduler: of its learning rate, with `_target_` and arguments, stepped after each update; None for none.
         clip: the largest norm that a net's gradient may have; None for any.
         truncated: cut the gradient as the paper does (PAPER.md 2) instead of following it everywhere.
         gate_biases: the initial b_i, b_f, b_o: `protocol`, those of the protocol; `interval`: b_f = ln F and b_i = -ln

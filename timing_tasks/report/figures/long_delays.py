@@ -27,8 +27,8 @@ _NETS = {  # by layer and peepholes; colour, marker and place beside the others
 }
 _NOTE = (
     "Filled, solid: learned initial state. Open, dashed: zero state. Share of nets solved with its 95% interval; "
-    "median training streams over all\nnets, only where half of them are solved. Grey: the on-line rule from the zero state, "
-    "with peepholes (circle) and without (square);\nlarge: ours, where half of the nets are solved; small: the "
+    "median training streams over all\nnets, only where half of them are solved. Grey: the on-line rule from the zero "
+    "state, with peepholes (circle) and without (square);\nlarge: ours, where half of the nets are solved; small: the "
     "paper's means{}."
 )
 _STATES = {  # colour and marker
