@@ -137,7 +137,8 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
     phases = entry.get("first_phase")
     if isinstance(phases, list):
         return [one for phase in phases for one in _conditions(values, {**entry, "first_phase": phase})]
-    plain = _task({key: value for key, value in entry.items() if key not in (*_NET, "first_phase")})
+    own = (*_NET, "first_phase") if entry.get("name") == "pfg" else _NET
+    plain = _task({key: value for key, value in entry.items() if key not in own})
     groups = {key: _of_task(values[key], plain, key) for key in ("protocol", "budget", "recipe", "initial_state")}
     states = _initial_states(net["initial_state"], groups["initial_state"])
     reading = groups["protocol"] if phases is None else {**groups["protocol"], "first_phase": phases}
