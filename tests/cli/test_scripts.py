@@ -15,7 +15,7 @@ import pytest
 from tests.helpers.scripts import LONG, QUICK, ROOT, command, rows, run
 
 CONFIGS = sorted(p for p in (ROOT / "configs").glob("*.yaml") if p.stem != "base")
-CONDITIONS = {"condition": 1, "table1": 14, "table2": 38, "table3": 28, "table4": 26, "hundred": 22}
+CONDITIONS = {"condition": 1, "table1": 6, "table2": 38, "table3": 28, "table4": 26, "hundred": 22}
 
 
 def command_of(config: Path) -> list[str]:

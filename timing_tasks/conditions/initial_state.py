@@ -20,8 +20,8 @@ class NamedInitialState:
 
     Attributes:
         name: `zero`; `learned`, trained with the weights; `constant_input`, a constant input of 1 times learned
-            weights, the same function; `noisy`, learned, with noise added in training and none in a test; `fixed`,
-            drawn once for each net and not trained.
+            weights, which can express the same as `learned`; `noisy`, learned, with noise added in training and none
+            in a test; `fixed`, drawn once for each net and not trained.
         cell_state: whether s(0) is learned, if anything is; else it is 0.
         cell_output: whether y(0) is learned.
         deviation: the standard deviation of the noise of `noisy`, or of the numbers of `fixed`, which are uniform; 0

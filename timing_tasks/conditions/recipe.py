@@ -17,7 +17,7 @@ class Recipe:
     """A recipe: `online`, the paper's learning rule, which the protocol says all of, or a subclass.
 
     Attributes:
-        name: of the recipe, with what has been changed of it.
+        name: of the recipe, and what was changed in it.
     """
 
     name: str = "online"

@@ -137,12 +137,10 @@ def runaway(rows: Sequence[Row]) -> Figure:
     path, state, apart = figure.subplots(1, 3)
     pair = [row for row in mine if (row.interval, row.peepholes, row.replica) == (longest, False, 0)]
     for row in pair:
-        if row.initial_state in _STATES:
-            color, marker = _STATES[row.initial_state]
-            units = answers(row)[1]
-            steps = np.arange(len(units.cell_state) + 1)
-            values = np.concatenate([[row.net_weights[WEIGHT_NAMES.index("s_0")]], units.cell_state])
-            path.plot(steps, values, color=color, label=f"{row.initial_state}, {row.status}")
+        if row.initial_state in ("zero", "learned"):
+            color, _ = _STATES[row.initial_state]
+            values = [row.net_weights[WEIGHT_NAMES.index("s_0")], *answers(row)[1].cell_state]
+            path.plot(values, color=color, label=f"{row.initial_state}, {row.status}")
     path.set_yscale("symlog", linthresh=1e-3)
     path.set_title(f"net 0 without peepholes, F={longest}")
     path.set_xlabel("step")
