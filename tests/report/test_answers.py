@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.rows import row
 from timing_tasks.models.weights import WEIGHT_NAMES
-from timing_tasks.report.answers import answers, has_run_away, off_centre
+from timing_tasks.report.answers import answers, has_run_away, is_right_again, off_centre
 from timing_tasks.report.tables.answers import answers as table
 
 
@@ -32,6 +32,13 @@ def test_the_answers_are_those_at_the_spikes_of_the_two_streams():
 
 def test_a_net_has_run_away_if_its_output_is_flat_at_both_spikes():
     assert [has_run_away(one) for one in (CENTRED, ONE_SIDED, RUN_AWAY)] == [False, False, True]
+
+
+def test_an_answer_is_right_again_if_it_is_within_the_tolerance():
+    right = row(
+        interval=3, weights=weights(s_0=11.0, b_c=-1.0, w_kh=-16.0 / 3.0, b_k=-1.0 / 3.0)
+    )  # z: below and above 1/2
+    assert [is_right_again(one) for one in (right, ONE_SIDED, RUN_AWAY)] == [True, False, False]
 
 
 def test_the_table_counts_them():

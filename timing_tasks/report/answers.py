@@ -9,6 +9,7 @@ import numpy as np
 
 from timing_tasks.models.trajectory import Trajectory, trajectory
 from timing_tasks.results.row import Row
+from timing_tasks.tasks import is_correct
 
 _FLAT = 1e-9  # a slope of the output's sigmoid below which an error no longer moves anything
 
@@ -30,6 +31,12 @@ def off_centre(row: Row) -> float:
     """
     first, second = (units.cell_output[-1] for units in answers(row))
     return float(abs(first + second) / 2 / abs(second - first)) if first != second else math.inf
+
+
+def is_right_again(row: Row) -> bool:
+    """Whether both answers are right in the arithmetic of `trajectory`, which rounds otherwise than an engine does."""
+    outputs = np.array([units.output[-1] for units in answers(row)])
+    return bool(np.all(is_correct(np.array([0.0, 1.0]), outputs, row.tolerance)))
 
 
 def has_run_away(row: Row) -> bool:
