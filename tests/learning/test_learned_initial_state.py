@@ -170,7 +170,7 @@ def test_a_fixed_state_is_the_same_with_each_recipe_and_of_tasks_with_a_target_a
     assert not any(parameter.requires_grad for parameter in net.initial_state.parameters())
     expected = State.initial(Population.of([on_line], [(0, 3)], 7)).weights[0].numpy()
     np.testing.assert_array_equal(net.vector(), expected)
-    with pytest.raises(ConfigurationError, match="fixed for NMSD"):
+    with pytest.raises(ConfigurationError, match="another for nmsd F=5"):
         make_condition(Task("nmsd", 5, (0, 1)), initial_state="fixed 0.5")
     gru = replace(bptt, model=Model("gru", 3), peepholes=False)
     assert [tuple(p.shape) for p in build_net(gru, 7, 3).initial_state.parameters()] == [(1, 3)]
