@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from timing_tasks.report.figures import horizon, initial_states, intervals, trajectories
+from timing_tasks.report.figures import horizon, initial_states, intervals, nets, trajectories
 from timing_tasks.report.figures.style import png, svg
 from timing_tasks.results.published import Published
 from timing_tasks.results.row import Row
@@ -88,6 +88,12 @@ DRAWINGS = {
         "Median training streams until solved (Kaplan-Meier, over all nets) against F. Open, with an arrow: fewer than "
         "half of the nets solved; the point is where the first was given up. n/N where some did not solve it.",
         lambda rows, _: horizon.horizon(rows),
+    ),
+    "tasks_against_weights": Drawing(
+        "How many tasks cells of different sizes solve",
+        "Tasks that at least half of the nets solved, against the number of weights. Open, dotted: from the zero "
+        "state; filled: from a learned one.",
+        lambda rows, _: nets.tasks_against_weights(rows),
     ),
     "test_time": Drawing(
         "The state at test time",
