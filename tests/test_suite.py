@@ -76,6 +76,11 @@ def test_rows_are_shown_as_table_figure_and_data_frame():
     assert re.search(r"\| NMSD \| 3 \| \{0,1\} \|", text)
     marks = [line.get_marker() for line in rows.plot().axes[0].lines]
     assert len(marks) == 2
+    with pytest.raises(UserError, match="name='counter': another name"):
+        rows + rows
+    others = timing_tasks.benchmark(counter, [NMSD(3)], name="other", replicas=1, budget=1)
+    both = rows + others
+    assert (len(both), both.seconds) == (5, rows.seconds | others.seconds)
     frame = pytest.importorskip("pandas") and rows.to_pandas()
     assert (len(frame), frame.task.tolist()) == (4, ["nmsd", "nmsd", "gts", "gts"])
     assert frame.seconds.gt(0).all()
