@@ -53,7 +53,7 @@ def uniform(seed: int | np.ndarray, replica: int | np.ndarray, purpose: int, cou
 
     Args:
         seed: a number, or an array of int64, shape [...].
-        replica: likewise.
+        replica: a number, or an array of int64, shape [...].
         purpose: one of `tasks.streams.Purpose`.
         count: how many.
 

@@ -58,6 +58,17 @@ def test_help_says_what_a_script_does_and_what_each_key_means(name: str):
     assert all(": " in line and len(line.partition(": ")[2]) > 3 for line in lines)
 
 
+def test_an_override_is_added_to_what_a_config_has_changed_already():
+    def names(*overrides: str) -> set[str]:
+        condition = described("delays", *overrides).conditions[0]
+        return {condition.protocol.name, condition.recipe.name}
+
+    assert names() == {"closest(output_gate_bias=2.0)", "bptt(intervals)"}
+    more = names("protocol.momentum=0.5", "recipe.clip=null")
+    assert more == {"closest(output_gate_bias=2.0 momentum=0.5)", "bptt(intervals clip=null)"}
+    assert "closest(output_gate_bias=1.0)" in names("protocol.output_gate_bias=1.0")
+
+
 def test_what_a_config_describes_is_known_before_torch_is_imported():
     code = (
         "import sys; from pathlib import Path; from timing_tasks.cli.compose import Call;"

@@ -61,7 +61,7 @@ def test_a_closed_pipe_ends_nothing(asked: str, lines: int, tmp_path: Path):
         assert (tmp_path / "o" / "table.md").exists()
 
 
-@pytest.mark.parametrize(("name", "lines"), [("table1", 14), ("figure4", 10)])
+@pytest.mark.parametrize(("name", "lines"), [("table1", 6), ("figure4", 10)])
 def test_a_first_look_trains_something_of_everything_and_keeps_nothing(
     name: str, lines: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

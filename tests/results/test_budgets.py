@@ -68,7 +68,7 @@ def test_a_larger_budget_gives_the_rows_of_a_run_that_had_it_from_the_start(tmp_
     told: list[str] = []
     assert not experiment.is_complete(experiment_with(3000, "grown"))
     assert experiment.run(experiment_with(3000, "grown"), told.append) == wanted
-    assert f"nets that a smaller budget gave up: {statuses[0].count('unsolved')}, which go on" in told[0]
+    assert f"nets that a smaller budget gave up: {statuses[0].count('unsolved')}; they go on" in told[0]
     for name in ("runs.csv", "run.json"):
         assert (tmp_path / "grown" / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes()
     with pytest.raises(ResultsError, match=r"budget\.training_streams: 3000 there, 1998 here") as caught:

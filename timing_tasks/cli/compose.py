@@ -90,9 +90,12 @@ class Call:
         """
         with open_dict(config):
             for group in ("protocol", "recipe"):
-                own = [o.removeprefix(f"{group}.") for o in self.overrides if o.startswith(f"{group}.")]
+                own = sorted(o.removeprefix(f"{group}.") for o in self.overrides if o.startswith(f"{group}."))
                 if own:
-                    config[group].changes = " ".join(sorted(own))
+                    replaced = {change.partition("=")[0] for change in own}
+                    before = str(config[group].get("changes") or "").split()
+                    kept = [change for change in before if change.partition("=")[0] not in replaced]
+                    config[group].changes = " ".join([*kept, *own])
         keys = [key for key, _, _ in map(_parted, self.overrides) if not key.startswith(("hydra.", "hydra/"))]
         is_first_look = config.get("fast_dev_run", False)
         if not isinstance(is_first_look, bool):

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from timing_tasks.cli.schema import FIGURES, TABLES
 from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, Budget, Condition, Protocol
-from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES, NamedInitialState
+from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES, ZERO, NamedInitialState
 from timing_tasks.conditions.model import CELL_NAMES, MODELS, PEEPHOLE_LSTM, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE, RECIPES, Recipe, usual_streams
 from timing_tasks.errors import ConfigurationError, check_whole
@@ -24,7 +24,7 @@ from timing_tasks.experiment.experiment import Experiment, identity
 from timing_tasks.experiment.started import check_started
 from timing_tasks.learning.online.engine import available
 from timing_tasks.results.description import describe
-from timing_tasks.tasks.paper import TASKS
+from timing_tasks.tasks.paper import PFG, TASKS
 from timing_tasks.tasks.suites import SUITES
 from timing_tasks.tasks.task import Task, task_class, task_names, usual_tolerance
 
@@ -387,6 +387,17 @@ def _output(values: Mapping[str, Any], conditions: Sequence[Condition], seed: in
         identity(values["name"], conditions[0].protocol.name, seed, engine),
         list(describe(conditions).values()),
     )
-    what = json.dumps(decisive, sort_keys=True)
-    name, protocol = str(values["name"]), values["protocol"]["name"]
-    return Path("runs") / name / f"{protocol}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"
+    digits = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
+    what = [values["protocol"]["name"], *_in_common(conditions), values["protocol"].get("changes") or "", digits]
+    folder = "-".join(part for part in what if part)
+    return Path("runs") / str(values["name"]) / re.sub(r"[^\w.,=+-]", "_", folder)
+
+
+def _in_common(conditions: Sequence[Condition]) -> list[str]:
+    """What a folder's name says where it is the same for all conditions: task, unusual initial state, recipe."""
+    tasks = {
+        f"{c.task.name}-{c.task.waveform if isinstance(c.task, PFG) else 'F'}{c.task.min_interval}" for c in conditions
+    }
+    states = {"" if c.initial_state == ZERO else c.columns["initial_state"] for c in conditions}
+    recipes = {"" if c.recipe == ONLINE else c.recipe.name for c in conditions}
+    return [name for names in (tasks, states, recipes) if len(names) == 1 for name in names]

@@ -114,7 +114,7 @@ class RunKeys(ScriptKeys):
         output: the folder for everything that is written; null: a folder in runs/ with a name made of the values.
         replicas: nets of each condition.
         peepholes: whether the nets have them: true, false or [true,false].
-        forget_gate: whether the nets have one, likewise; without one, f = 1.
+        forget_gate: whether the nets have one: true, false or [true,false]; without one, f = 1.
         output_activation: sigmoid or identity; auto: sigmoid where the targets are within its reach.
         fast_dev_run: a first look: one net of each condition, five training streams, nothing is kept.
     """

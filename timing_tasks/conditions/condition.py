@@ -28,24 +28,24 @@ class Protocol:
     """One reading of the paper, as it applies to one task.
 
     Attributes:
-        name: of the protocol, with what has been changed of it.
+        name: of the protocol, and what was changed in it.
         learning_rate: alpha.
         momentum: eta.
         input_gate_bias: the initial b_i.
         forget_gate_bias: the initial b_f.
         output_gate_bias: the initial b_o.
-        error_factor: E(t) = error_factor (d(t) - z(t))^2.
+        error_factor: the factor in E(t) = error_factor (d(t) - z(t))^2, of target d and output z.
         update: the weights change at every `step` of a training stream, or once, at the end of the `stream`.
         update_without_target: whether momentum goes on moving the weights at steps that have no target.
         update_when_wrong: whether the wrong prediction that ends a stream is learned from.
         momentum_carried_over: whether the momentum of a training stream's end acts in the next one.
-        training_between_tests: where a solution takes several test streams in a row, whether a training stream stands
-            between each two of them; otherwise the weights stay until a test fails.
+        training_between_tests: where a solution takes several test streams in a row, whether a training stream comes
+            between every two of them; otherwise the weights stay until a test fails.
         first_spike_later: how many steps the first period is longer than F + I(0); 1 if steps are numbered from 0.
         first_phase: a periodic function begins with f(first_phase).
-        gts_input: whether the net sees I(n) `throughout` period n, or in its `first_step` alone.
+        gts_input: whether the net sees I(n) `throughout` period n, or only in its `first_step`.
         cell_output_activation: h in y = o h(s): the `identity`, or `centred_logistic`, h(s) = 2 sigma(s) - 1.
-        initial_weight_range: the initial weights are uniform in +- it.
+        initial_weight_range: the initial weights are uniform in ± this value.
         state_carried_over: whether a training stream begins with the s and y of the last training stream's end; the
             traces start at 0 all the same, and test streams begin with the initial state, as does the first training
             stream.

@@ -17,9 +17,10 @@ class NamedInitialState:
 
     Attributes:
         name: `zero`; `learned`, trained with the weights; `constant_input`, a constant input of 1 times learned
-            weights, the same function; `noisy`, learned, with noise added in training and none in a test.
+            weights, which can express the same as `learned`; `noisy`, learned, with noise added in training and none
+            in a test.
         cell_state: whether s(0) is learned, if anything is; else it is 0.
-        cell_output: likewise y(0).
+        cell_output: whether y(0) is learned.
         deviation: the standard deviation of the noise of `noisy`, which is uniform; 0 for the others.
     """
 

@@ -19,7 +19,7 @@ class Recipe:
     """A recipe: `online`, the paper's learning rule, which the protocol says all of, or a subclass.
 
     Attributes:
-        name: of the recipe, with what has been changed of it.
+        name: of the recipe, and what was changed in it.
     """
 
     name: str = "online"
@@ -38,7 +38,7 @@ class BPTT(Recipe):
             4.
         periods: at most, of a training stream; the paper's limit holds too.
         optimizer: of torch, as Hydra instantiates it: `_target_` and keyword arguments.
-        scheduler: of its learning rate, likewise, stepped after each update; None for none.
+        scheduler: of its learning rate, with `_target_` and arguments, stepped after each update; None for none.
         clip: the largest norm that a net's gradient may have; None for any.
         truncated: cut the gradient as the paper does (PAPER.md 2) instead of following it everywhere.
         gate_biases: the initial b_i, b_f, b_o: `protocol`, those of the protocol; `interval`: b_f = ln F and b_i = -ln

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from timing_tasks.experiment.checkpoints import Checkpoints
     from timing_tasks.learning.population import PopulationModule
 
+_GOING_ON = "they go on from the checkpoint, if there is one; with recipe=bptt they begin anew"
+
 
 def run(
     experiment: Experiment,
@@ -93,7 +95,7 @@ def _run_missing(
         announce(
             f"rows, checkpoints and TensorBoard: {folder.path}"
             + (f" ({len(there)} rows are there)" if there else "")
-            + (f"\nnets that a smaller budget gave up: {folder.going_on}, which go on" if folder.going_on else "")
+            + (f"\nnets that a smaller budget gave up: {folder.going_on}; {_GOING_ON}" if folder.going_on else "")
         )
         if missing or _rank(experiment) is not None:
             _train(experiment, folder, missing, before)

@@ -25,9 +25,9 @@ class Status:
 
     Attributes:
         solved: how many nets are.
-        running: likewise.
-        out_of_budget: likewise.
-        diverged: likewise.
+        running: how many are running.
+        out_of_budget: how many have spent their budget.
+        diverged: how many have diverged.
         speed: a number with the unit of what it counts, such as `3.4M net-steps/s`; empty while it is unknown.
         done: the share of the work that is done, in [0, 1].
         seconds_left: at most; None while it is unknown.

@@ -40,7 +40,7 @@ class Counters:
     def count_tests(
         self, rows: Sequence[int], is_whole: Tensor, steps: Tensor, size: Tensor, targets: Tensor, squared_error: Tensor
     ) -> None:
-        """Count a test stream of each of some replicas (see `Judgement`); of its errors only if it is right throughout."""
+        """Count a test stream of each of some replicas (see `Judgement`); its errors only if it is right throughout."""
         index = torch.tensor(rows, dtype=torch.int64)
         self.test_size[index] = size.cpu()
         self.net_steps[index] += steps.cpu()

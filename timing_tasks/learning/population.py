@@ -123,7 +123,7 @@ class PopulationModule(L.LightningModule):
         raise NotImplementedError
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Log how far the replicas are, about every half second, or less often where that took more than 1% of the time.
+        """Log how far the replicas are, about every half second, or less often so that it takes 1% of the time.
 
         `val/solved` as in a validation, and of each condition `solved/CONDITION`, `training_size/CONDITION` and
         `test_size/CONDITION`: the share of its replicas that are solved, the median periods without a wrong prediction

@@ -39,7 +39,7 @@ def initial_weights(
 
     Args:
         seed: of the run; a number, or an array of int64, shape [...].
-        replica: which net; likewise.
+        replica: which net; a number or an array, as for `seed`.
         gate_biases: b_i, b_f, b_o.
         peepholes: whether the nets have them.
         weight_range: 0.1 in the paper.

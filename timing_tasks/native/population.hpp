@@ -37,7 +37,7 @@ struct Condition {
     std::int64_t first_target;           // PFG: where its min_interval targets start in the table of all targets
     std::int64_t peepholes, forget_gate, sigmoid_output, learn_cell_state, learn_cell_output;
     std::int64_t frozen_weights;  // gradients are summed up in `deltas`, the weights stay
-    // Readings of the paper, see timing_tasks/condition.py.
+    // Readings of the paper, see timing_tasks/conditions/condition.py.
     std::int64_t update_per_stream, update_without_target, update_when_wrong, momentum_carried_over, training_between_tests;
     std::int64_t state_carried_over, first_spike_later, input_at_start;
     std::int64_t centred_logistic;  // of the cell output: h(s) = 2 sigma(s) - 1 instead of the identity

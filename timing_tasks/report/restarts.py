@@ -31,7 +31,7 @@ class Outcome:
 
     Attributes:
         on_time: the share of starts after which every prediction of a period is right, [FOLLOWED].
-        at_best: likewise, if the output may be shifted in time by what fits the period best; NaN where the intervals
+        at_best: the same, if the output may be shifted in time by what fits the period best; NaN where the intervals
             are drawn, for then the input does not shift with the output.
         steps_back: the median number of steps from the start to where every later prediction is right at one phase;
             infinity if half of them are not so in the second half of the periods, NaN where the intervals are drawn.

@@ -20,7 +20,7 @@ def raised(known: Mapping[str, Any], mine: Mapping[str, Any]) -> dict[str, dict[
 
     Args:
         known: conditions in full by name, as `run.json` has them.
-        mine: likewise.
+        mine: the conditions of the run that begins, in the same form.
     """
     found = {}
     for name in known.keys() & mine.keys():

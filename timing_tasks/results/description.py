@@ -22,7 +22,7 @@ def describe(conditions: Sequence[Condition]) -> dict[str, object]:
 
 
 def _chosen(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass that are not at their defaults, those of dataclasses among them likewise."""
+    """The fields of a dataclass that are not at their defaults, and the same of dataclasses among them."""
     if isinstance(value, Task):
         return value.parameters
     described = [one for one in fields(value) if one.compare]

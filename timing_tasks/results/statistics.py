@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -191,7 +192,7 @@ class PairedRatio:
         interval: of the geometric mean, 95%, by Student's t of the logarithms; NaN with fewer than two.
         earlier: pairs in which the net of the first group is solved earlier, or alone, by the fewest streams at which
             any net of the two groups was given up.
-        later: likewise of the second group.
+        later: the same for the second group.
         p_value: of the two-sided sign test between the two; NaN without any.
     """
 
@@ -266,6 +267,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+@functools.cache
 def shares_told_apart(
     nets: int, solved: int, of: int, power: float = 0.8, significance: float = 0.05
 ) -> tuple[float, float]:

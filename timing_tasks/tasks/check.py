@@ -15,7 +15,7 @@ OUTPUT_RANGES = {"sigmoid": (0.0, 1.0), "identity": (-np.inf, np.inf)}
 _PERIODS = 20  # of a stream that are looked at; fewer, but at least two, where they are long
 _STEPS = 100_000  # of a stream, about
 _TESTS = 200  # test streams of a net that are looked at
-_TRAINING = 16  # training streams, likewise
+_TRAINING = 16  # training streams that are checked
 
 
 class TaskError(UserError):

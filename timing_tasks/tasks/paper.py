@@ -12,7 +12,22 @@ from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.tasks.streams import Stream
 from timing_tasks.tasks.task import Task, spans
 
-WAVEFORMS = ("cos", "tri", "rect")
+
+def _cos(m: np.ndarray, f: int) -> np.ndarray:
+    # Mathematical libraries differ in the last bit of a cosine; 15 decimals are the same with all of them.
+    return np.array([round(0.5 * (1 - math.cos(2 * math.pi * k / f)), 15) for k in m.tolist()])
+
+
+def _tri(m: np.ndarray, f: int) -> np.ndarray:
+    return np.where(2 * m <= f, 2 * m / f, 2 - 2 * m / f)
+
+
+def _rect(m: np.ndarray, f: int) -> np.ndarray:
+    return np.where(2 * m > f, 1.0, 0.0)
+
+
+_FUNCTIONS = {"cos": _cos, "tri": _tri, "rect": _rect}  # of the step m of a period of f steps (PAPER.md 4)
+WAVEFORMS = tuple(_FUNCTIONS)
 INPUTS_SHOWN = ("throughout", "first_step")
 
 
@@ -152,13 +167,7 @@ class PFG(PaperTask):
         """
         f = self.min_interval
         m = (np.arange(f) + self.first_phase) % f
-        if self.waveform == "cos":
-            # Mathematical libraries differ in the last bit of a cosine; 15 decimals are the same with all of them.
-            values = np.array([round(0.5 * (1 - math.cos(2 * math.pi * k / f)), 15) for k in m.tolist()])
-        elif self.waveform == "tri":
-            values = np.where(2 * m <= f, 2 * m / f, 2 - 2 * m / f)
-        else:
-            values = np.where(2 * m > f, 1.0, 0.0)
+        values: np.ndarray = _FUNCTIONS[self.waveform](m, f)
         return values
 
     @property

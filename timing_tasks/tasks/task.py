@@ -88,7 +88,7 @@ class Task(metaclass=_ByName):
         has_dense_targets: whether every step has a target; a class attribute.
         waveforms: what `waveform` can be; a class attribute.
         fewest_offsets: how many there are at least; a class attribute.
-        most_offsets: likewise at most.
+        most_offsets: how many offsets it can have at most.
         default_budget: training streams after which a net is given up; a class attribute.
     """
 
@@ -187,10 +187,10 @@ class Task(metaclass=_ByName):
 
         Args:
             seed: int64, [...].
-            replica: likewise.
+            replica: int64, [...].
             purpose: TRAINING or TEST.
-            number: as seed.
-            test: likewise.
+            number: int64, [...].
+            test: int64, [...].
             periods: how many.
         """
         seed, replica, number, test = (column[..., None] for column in (seed, replica, number, test))

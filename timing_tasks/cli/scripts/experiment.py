@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from timing_tasks.cli.compose import Call
-from timing_tasks.cli.config import experiment
+from timing_tasks.cli.config import conditions, experiment
 from timing_tasks.errors import NothingToDrawError
 from timing_tasks.experiment import run as runs
 from timing_tasks.results.folder import write_whole
@@ -77,6 +77,8 @@ def produce(config: DictConfig, call: Call) -> Produced | None:
         write_whole(described.output / "table.md", "\n".join(map(markdown, tables)))
     for table in tables:
         show(table, console)
+    if tables and config.select is not None and not any(override.startswith("select=") for override in call.overrides):
+        announce(f"Left out, since they take longer: {_left_out(config)}. `select=null` trains these, too.")
     figures = []
     for name in config.figures:
         from timing_tasks.report.figures import DRAWINGS, png, svg
@@ -89,6 +91,14 @@ def produce(config: DictConfig, call: Call) -> Produced | None:
         announce(f"figure: {path}")
         figures.append(f"![{drawing.title}]({path.parent.name}/{path.name})\n\n{drawing.title}. {drawing.caption}\n")
     return Produced(described.title, tuple(table.title for table in tables), "\n".join(figures))
+
+
+def _left_out(config: DictConfig) -> str:
+    """The tasks that `select` leaves out, each once."""
+    everything = conditions(OmegaConf.merge(config, {"select": None}))  # type: ignore[arg-type]
+    chosen = {str(condition.task) for condition in conditions(config)}
+    tasks = dict.fromkeys(str(condition.task) for condition in everything)
+    return ", ".join(task for task in tasks if task not in chosen)
 
 
 def announcing(console: Console) -> Callable[[str], None]:

@@ -24,7 +24,7 @@ class Sources:
         rows: of the experiment.
         published: the paper's values.
         seconds: that nets have cost, by `Row.replica_key`.
-        reliability: of solved nets, likewise.
+        reliability: of solved nets.
         conditions: of the experiment.
     """
 

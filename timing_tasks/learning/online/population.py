@@ -58,10 +58,10 @@ class Population:
         conditions: of the replicas.
         records: the conditions as the engines read them, of CONDITION_RECORD, shape [conditions].
         offsets: the offsets of all conditions one after the other, int64.
-        targets: likewise one period of each waveform, last step first, float64.
+        targets: one period of each waveform, end to end, last step first, float64.
         condition: which condition a replica has, int64, shape [replicas].
-        replica: its number within the condition, likewise.
-        seed: likewise.
+        replica: its number within the condition, int64, [replicas].
+        seed: int64, [replicas].
     """
 
     conditions: tuple[Condition, ...]
@@ -156,7 +156,7 @@ class State:
         cell_output: y(t), [replicas], like all that follow.
         cell_state: s(t).
         carried_output: y after the last training stream's last step, where the next one begins there; else 0.
-        carried_state: s, likewise.
+        carried_state: s at the same step, or 0.
         squared_error: summed over the targets of the test streams since the last training stream.
         verdict: a Verdict.
         phase: 0 in a training stream, 1 in a test stream.
@@ -166,7 +166,7 @@ class State:
         step: steps finished in the present period.
         targets: met in the periods finished since the last training stream.
         training_size: periods without a wrong prediction in the last finished training stream.
-        test_size: likewise in the last finished test stream.
+        test_size: the same for the last finished test stream.
         net_steps: steps of training and test streams.
     """
 
@@ -238,7 +238,7 @@ class State:
             tensor[index] = getattr(other, name)[other_index].to(tensor.device)
 
     def go_on(self, population: Population) -> None:
-        """Let the replicas that a smaller budget gave up run: what the engines do after a failed test that ends none."""
+        """Let the replicas that a smaller budget gave up run on: what engines do after a failed test that ends none."""
         for position, condition in enumerate(population.conditions):
             budget, protocol = condition.budget, condition.protocol
             rows = torch.as_tensor(population.condition) == position

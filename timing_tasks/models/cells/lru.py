@@ -26,7 +26,7 @@ class LRU(RecurrentLayer):
         input_size: I.
         hidden_size: H, complex states, and features of the output.
         least_modulus: of lambda, at first.
-        greatest_modulus: likewise.
+        greatest_modulus: the upper bound.
 
     Parameters (by name):
         nu: (H,), so that the moduli are uniform on the ring between the two at first.

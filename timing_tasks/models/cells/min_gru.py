@@ -24,7 +24,7 @@ class MinGRU(RecurrentLayer):
 
     Parameters (all drawn uniformly from +-1/sqrt(H)):
         weight: (2H, I), rows z, then h.
-        bias: (2H,), likewise.
+        bias: (2H,), in the same order.
 
     Example:
         >>> import torch

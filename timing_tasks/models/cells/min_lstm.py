@@ -26,7 +26,7 @@ class MinLSTM(RecurrentLayer):
 
     Parameters (all drawn uniformly from +-1/sqrt(H)):
         weight: (3H, I), rows f, i, h.
-        bias: (3H,), likewise.
+        bias: (3H,), in the same order.
 
     Example:
         >>> import torch

@@ -32,8 +32,8 @@ class SLSTM(RecurrentLayer):
 
     Parameters (all drawn uniformly from +-1/sqrt(H)):
         weight_ih: (4H, I), rows i, f, z, o.
-        weight_hh: (4H, H), likewise: a single head.
-        bias: (4H,), likewise.
+        weight_hh: (4H, H), in the same order: a single head.
+        bias: (4H,), in the same order.
 
     Example:
         >>> import torch
