@@ -63,7 +63,7 @@ class Rows(list[Row]):
             raise ConfigurationError("name", twice[0], "another name for nets of another kind")
         return Rows([*self, *other], self.seconds | getattr(other, "seconds", {}))
 
-    def __iadd__(self, other: Sequence[Row]) -> Rows:  # type: ignore[override, misc]
+    def __iadd__(self, other: Sequence[Row]) -> Rows:  # type: ignore[override]
         """See `__add__`."""
         return self + other
 

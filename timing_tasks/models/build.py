@@ -128,7 +128,8 @@ def _layer(model: Model, condition: Condition) -> tuple[nn.Module, int]:
         return kind(1, size, batch_first=True, dtype=torch.float64), size
     if model.name == "cell":
         cell = make_cell(model.target, model.arguments["weights"])
-        return cell, int(cell.hidden_size)  # type: ignore[arg-type]
+        assert isinstance(cell.hidden_size, int)
+        return cell, cell.hidden_size
     return _custom(model)
 
 
