@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from timing_tasks.models.peephole_lstm import PeepholeLSTM
     from timing_tasks.models.stacked_peephole_lstm import StackedPeepholeLSTM
     from timing_tasks.models.timing_net import TimingNet
+    from timing_tasks.suite import Rows, benchmark, usual_recipe
     from timing_tasks.tasks import Task
 
 __version__ = "0.3.0"
@@ -27,6 +28,7 @@ __all__ = [
     "Learned",
     "Noisy",
     "PeepholeLSTM",
+    "Rows",
     "StackedPeepholeLSTM",
     "Task",
     "TimingDataModule",
@@ -34,7 +36,9 @@ __all__ = [
     "TimingModule",
     "TimingNet",
     "Zero",
+    "benchmark",
     "load_net",
+    "usual_recipe",
 ]
 _PLACES = {
     **dict.fromkeys(("Batch", "TimingDataModule", "TimingDataset"), "data"),
@@ -43,6 +47,7 @@ _PLACES = {
     ),
     "PeepholeLSTM": "models.peephole_lstm",
     "StackedPeepholeLSTM": "models.stacked_peephole_lstm",
+    **dict.fromkeys(("Rows", "benchmark", "usual_recipe"), "suite"),
     "Task": "tasks",
     "TimingModule": "learning.module",
     "TimingNet": "models.timing_net",

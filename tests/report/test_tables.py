@@ -165,6 +165,9 @@ def test_a_condition_that_is_not_the_papers_has_no_value_of_the_paper(published:
         ({"offsets": (0, 1, 2, 4)}, "{0,1,2,4}"),
         (COSINE, "cos"),
         (COSINE | {"tolerance": 0.15}, "cos ±0.15"),
+        ({"task": "ready_set_go"}, "{0,1}"),
+        ({"task": "somebodys_own"}, "{0,1}"),
+        ({"task": "somebodys_own", "tolerance": 0.2}, "{0,1} ±0.2"),
     ],
 )
 def test_what_is_asked_has_a_short_name(changes: dict[str, Any], text: str):

@@ -17,18 +17,20 @@ from omegaconf.errors import OmegaConfBaseException
 from timing_tasks.cli.schema import FIGURES, TABLES
 from timing_tasks.conditions.condition import CELL_OUTPUT_ACTIVATIONS, Budget, Condition, Protocol
 from timing_tasks.conditions.initial_state import INITIAL_STATE_NAMES, ZERO, NamedInitialState
-from timing_tasks.conditions.model import MODELS, PEEPHOLE_LSTM, Model
-from timing_tasks.conditions.recipe import BPTT, ONLINE, RECIPES, Recipe
+from timing_tasks.conditions.model import CELL_NAMES, MODELS, PEEPHOLE_LSTM, Model
+from timing_tasks.conditions.recipe import BPTT, ONLINE, RECIPES, Recipe, usual_streams
 from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.experiment.experiment import Experiment, identity
 from timing_tasks.experiment.started import check_started
 from timing_tasks.learning.online.engine import available
 from timing_tasks.results.description import describe
-from timing_tasks.tasks.paper import PFG, TASKS, USUAL_TOLERANCE
-from timing_tasks.tasks.task import Task, task_class
+from timing_tasks.tasks.paper import PFG, TASKS
+from timing_tasks.tasks.suites import SUITES
+from timing_tasks.tasks.task import Task, task_class, task_names, usual_tolerance
 
 _NET = ("peepholes", "forget_gate", "output_activation", "initial_state", "recipe", "model")
-_TASK_KEYS = {"pfg": ("period", "waveform"), **dict.fromkeys(("nmsd", "msd", "gts"), ("min_interval", "offsets"))}
+_INTERVALS = ("min_interval", "offsets")  # the keys of every task but one
+_TASK_KEYS = {"pfg": ("period", "waveform")}
 _STREAM_READINGS = {  # and whose
     "first_spike_later": ("nmsd", "msd", "gts"),
     "first_phase": ("pfg",),
@@ -104,6 +106,8 @@ def conditions(config: DictConfig) -> tuple[Condition, ...]:
     """
     values = _values(config)
     entries = [values["task"]] if values["conditions"] is None else values["conditions"]
+    if isinstance(entries, str):
+        entries = [_entry(task) for task in SUITES.get(entries, ())]
     if not _are_mappings(entries):
         raise ConfigurationError(
             "conditions", entries, "a list of tasks, such as [{name: nmsd, min_interval: 10, offsets: [0,1]}]"
@@ -145,10 +149,15 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
     protocols = {peepholes: _protocol(reading, plain, peepholes) for peepholes in (True, False)}
     protocol = protocols[True]  # streams, which are the protocol's, do not depend on the net
     task = replace(plain, **{k: getattr(protocol, k) for k, names in _STREAM_READINGS.items() if plain.name in names})
-    recipes = [_recipe(name, groups["recipe"]) for name in _names("recipe", net["recipe"], RECIPES)]
-    models = [_model(name, values["model"]) for name in _names("model", net["model"], MODELS)]
+    recipes = _names("recipe", net["recipe"], RECIPES)
+    models = [one for name in _names("model", net["model"], MODELS) for one in _models(name, values["model"])]
     # The online recipe knows the paper's net alone.
-    learners = [(r, m) for r in recipes for m in models if isinstance(r, BPTT) or m == PEEPHOLE_LSTM]
+    learners = [
+        (_recipe(name, _of_cell(groups["recipe"], model), plain), model)
+        for name in recipes
+        for model in models
+        if name != ONLINE.name or model == PEEPHOLE_LSTM
+    ]
     if not learners:
         raise ConfigurationError(
             "model", str(models[0]), f"recipe=online trains {PEEPHOLE_LSTM}, the paper's net, alone; add recipe=bptt"
@@ -168,9 +177,36 @@ def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Con
             model=model,
         )
         for recipe, model in learners
-        for initial_state in states
+        for initial_state in _states_of(model, states)
         for forget_gate, peepholes in _switches(net, model)
     ]
+
+
+def _states_of(model: Model, states: list[NamedInitialState]) -> list[NamedInitialState]:
+    """Those of a list that a cell can start from; a single one that it cannot is refused later on."""
+    possible = [state for state in states if model.can_start_from(state)]
+    return possible if model.name == "cell" and possible else states
+
+
+def _of_cell(value: Any, model: Model) -> Any:
+    """A value, or what is in it, or the cell's own where it is given by cell, or by cell and number of weights."""
+    if not isinstance(value, dict):
+        return value
+    if not value or not set(value) <= set(CELL_NAMES):
+        return {name: _of_cell(held, model) for name, held in value.items()}
+    own, weights = value.get(model.target), model.arguments.get("weights")
+    if isinstance(own, dict):
+        own = own.get(weights)
+    if own is None:
+        raise ConfigurationError("recipe", value, f"a number, or one for each cell and size; {model} is missing")
+    return own
+
+
+def _entry(task: Task) -> dict[str, Any]:
+    """A task as a list of conditions has it."""
+    keys = _TASK_KEYS.get(task.name, _INTERVALS)
+    held = {"period": task.min_interval, "offsets": list(task.offsets)}
+    return {"name": task.name, "tolerance": task.tolerance} | {k: held.get(k, getattr(task, k, None)) for k in keys}
 
 
 def _of_task(value: Any, task: Task, key: str) -> Any:
@@ -249,9 +285,9 @@ def _switches(net: Mapping[str, Any], model: Model) -> list[tuple[bool, bool]]:
 
 def _task(values: dict[str, Any]) -> Task:
     name = values.get("name")
-    if name not in TASKS:
-        raise ConfigurationError("task", name, f"one of {', '.join(TASKS)}")
-    keys = _TASK_KEYS[name]
+    if not isinstance(name, str) or name not in task_names():
+        raise ConfigurationError("task", name, f"one of {', '.join(task_names())}")
+    keys = _TASK_KEYS.get(name, _INTERVALS)
     for key in values:
         if key not in ("name", "tolerance", *keys):
             raise ConfigurationError(f"task.{key}", values[key], f"no such key; there are {', '.join(keys)}, tolerance")
@@ -261,17 +297,18 @@ def _task(values: dict[str, Any]) -> Task:
     offsets = values.get("offsets", [])
     if not isinstance(offsets, list):
         raise ConfigurationError("task.offsets", offsets, "a list of whole numbers, such as [0,1]")
-    usual = {"tolerance": USUAL_TOLERANCE[name], "min_interval": values.get("period")}
+    usual = {"tolerance": usual_tolerance(name), "min_interval": values.get("period")}
     task: Task = _checked(task_class(name), {**usual, **values, "offsets": tuple(offsets)})
     return task
 
 
-def _recipe(name: str, group: Mapping[str, Any]) -> Recipe:
+def _recipe(name: str, group: Mapping[str, Any], task: Task) -> Recipe:
     if name == ONLINE.name:
         return ONLINE
     if "optimizer" not in group:
         raise ConfigurationError("recipe", group["name"], "bptt, or a group that has it, for an entry that names bptt")
-    return _checked(BPTT, _with_changes({**group, "name": name}))
+    streams = usual_streams(task) if group["streams"] == "usual" else group["streams"]
+    return _checked(BPTT, _with_changes({**group, "name": name, "streams": streams}))
 
 
 def _budget(values: Mapping[str, Any], recipe: Recipe) -> Budget:
@@ -280,14 +317,21 @@ def _budget(values: Mapping[str, Any], recipe: Recipe) -> Budget:
     return _checked(Budget, {k: v[kind] if isinstance(v, dict) and kind in v else v for k, v in values.items()})
 
 
-def _model(name: str, group: Mapping[str, Any]) -> Model:
-    """The model of a name; `hidden_size` can be one number for each."""
+def _models(name: str, group: Mapping[str, Any]) -> list[Model]:
+    """The models of a name; `hidden_size` can be one number for each, `cells` and `weights` are lists."""
+    if name == "cell":
+        cells, weights = (group.get(key) for key in ("cells", "weights"))
+        if not isinstance(cells, list) or not cells:
+            raise ConfigurationError("model.cells", cells, f"a list of {', '.join(CELL_NAMES)}")
+        if not isinstance(weights, list) or not weights:
+            raise ConfigurationError("model.weights", weights, "a list of whole numbers, such as [20,200]")
+        return [Model("cell", 0, cell, {"weights": count}) for count in weights for cell in cells]
     size = group.get("hidden_size", 0)
     if isinstance(size, dict) and name != "custom":
         if name not in size:
             raise ConfigurationError("model.hidden_size", size, f"a number, or one for each model; {name} is missing")
         size = size[name]
-    return _checked(Model, {**group, "name": name, "hidden_size": 0 if name == "custom" else size})
+    return [_checked(Model, {**group, "name": name, "hidden_size": 0 if name == "custom" else size})]
 
 
 def _output_activation(value: Any, task: Task) -> str:

@@ -19,7 +19,7 @@ from timing_tasks.conditions.recipe import BPTT
 TABLES = ("comparison", "variants", "initial_states", "test_time", "recipes_summary", "recipes", "horizon", "answers")
 FIGURES = (
     *("streams_against_interval", "delays", "spikes", "functions", "start"),
-    *("ratios", "learned_states", "stuck", "test_time", "horizon", "long_delays", "runaway"),
+    *("ratios", "learned_states", "stuck", "test_time", "horizon", "long_delays", "runaway", "tasks_against_weights"),
 )
 
 
@@ -34,6 +34,15 @@ def _keys_of(checked: type, **others: Any) -> type:
 
 ProtocolKeys = _keys_of(Protocol, changes="")
 BudgetKeys = _keys_of(Budget)
+
+
+class ModelKeys(Model):
+    """The layer of the nets.
+
+    Attributes:
+        cells: of the model `cell`: which ones.
+        weights: of the model `cell`: about how many, with those of the output unit; a list.
+    """
 
 
 @dataclass
@@ -216,7 +225,7 @@ GROUPS: dict[str, type] = {
     "protocol": Protocol,
     "budget": Budget,
     "recipe": BPTT,
-    "model": Model,
+    "model": ModelKeys,
     "engine": EngineKeys,
     "trainer": TrainerKeys,
     "task": TaskKeys,

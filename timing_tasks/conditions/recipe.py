@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from timing_tasks.errors import ConfigurationError, check_number, check_whole
+from timing_tasks.tasks.task import Task
 
 RECIPES = ("online", "bptt")
 GATE_BIASES = ("protocol", "interval")
+_MANY = 4  # streams in a mini-batch, of tasks that have too many for all of them
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class BPTT(Recipe):
 
     Attributes:
         streams: training streams of a net in a mini-batch, each of which counts as one training stream; or `all`: every
-            stream that the task can have, where these are few.
+            stream that the task can have, where these are few. A config may say `usual`: all where there are few, else
+            4.
         periods: at most, of a training stream; the paper's limit holds too.
         optimizer: of torch, as Hydra instantiates it: `_target_` and keyword arguments.
         scheduler: of its learning rate, with `_target_` and arguments, stepped after each update; None for none.
@@ -71,3 +74,8 @@ class BPTT(Recipe):
                 example = "Adam" if key == "optimizer" else "lr_scheduler.ExponentialLR"
                 allowed = f"a mapping with the key _target_, such as {{_target_: torch.optim.{example}}}"
                 raise ConfigurationError(f"recipe.{key}", value, allowed)
+
+
+def usual_streams(task: Task) -> int | str:
+    """Streams in a mini-batch where nobody says how many: `all` where there are few, else 4."""
+    return "all" if task.training_periods == 1 or not task.is_random else _MANY

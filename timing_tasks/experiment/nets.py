@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from timing_tasks.conditions.condition import Budget, Condition, Protocol
 from timing_tasks.conditions.initial_state import NamedInitialState
-from timing_tasks.conditions.model import Model
+from timing_tasks.conditions.model import CELL_NAMES, Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE
 from timing_tasks.errors import ResultsError
 from timing_tasks.models.build import build_net
@@ -35,6 +36,7 @@ def load_net(row: Row | str | Path, replica: int = 0, **condition: object) -> Ti
     if not isinstance(row, Row):
         row = _found(Path(row), {"replica": replica, **condition})
     net = build_net(_condition(row), row.seed, row.replica)
+    assert isinstance(net, TimingNet)
     weights = row.net_weights
     if not row.forget_gate:  # the engines pass it over, whatever its weights
         always_open = net.vector()
@@ -55,7 +57,12 @@ def _found(path: Path, wanted: dict[str, object]) -> Row:
 def _condition(row: Row) -> Condition:
     """A condition whose nets have the architecture of the row's; how it learned is not in a row."""
     name, _, size = row.model.rpartition(" ")
-    if name not in ("peephole_lstm", "lstm", "gru"):
+    cell = re.fullmatch(r"(\w+)\(weights=(\d+)\)", row.model)
+    if cell and cell[1] in CELL_NAMES:
+        model = Model("cell", 0, cell[1], {"weights": int(cell[2])})
+    elif name in ("peephole_lstm", "lstm", "gru"):
+        model = Model(name, int(size))
+    else:
         raise ResultsError(f"model={row.model}: a class of somebody's own; make it, and load the row's weights into it")
     return Condition(
         row.asked,
@@ -66,5 +73,5 @@ def _condition(row: Row) -> Condition:
         output_activation=row.output_activation,
         initial_state=NamedInitialState.of_text(row.initial_state),
         recipe=ONLINE if row.recipe == "online" else BPTT(row.recipe),
-        model=Model(name, int(size)),
+        model=model,
     )

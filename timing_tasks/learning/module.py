@@ -91,32 +91,12 @@ class TimingModule(L.LightningModule):
 
     def on_fit_start(self) -> None:
         """Refuse what cannot be trained."""
-        self._check_net()
+        check_net(self.net, self.device)
         known = [f"{stage}/{name}" for stage in ("train", "val", "test") for name in METRICS]
         for callback in getattr(self.trainer, "callbacks", []):
             monitor = getattr(callback, "monitor", None)
             if isinstance(monitor, str) and monitor.startswith(("train/", "val/", "test/")) and monitor not in known:
                 raise ConfigurationError("monitor", monitor, f"one of {', '.join(known)}")
-
-    @torch.no_grad()
-    def _check_net(self) -> None:
-        net = getattr(self.net, "_orig_mod", self.net)  # compiling for the probe would take long
-        like = next(net.parameters(), torch.empty(0, device=self.device))
-        probe = torch.linspace(-1.0, 1.0, 24, device=like.device, dtype=like.dtype).reshape(_PROBE)
-        was_training, name = net.training, type(net).__name__
-        net.eval()
-        try:
-            whole, start = net(probe), net(probe[:, :5])
-        except Exception as error:  # whatever the module says
-            why = f"does not run on an input of shape {_PROBE} (batch, time, 1): {error}".partition("\n")[0]
-            raise ConfigurationError("net", name, why) from error
-        finally:
-            net.train(was_training)
-        if not isinstance(whole, Tensor) or tuple(whole.shape) != _PROBE:
-            found = f"shape {tuple(whole.shape)}" if isinstance(whole, Tensor) else f"a {type(whole).__name__}"
-            raise ConfigurationError("net", name, f"gives {found} for {_PROBE}; a tensor (batch, time, 1) is needed")
-        if not torch.allclose(whole[:, :5], start, rtol=1e-3, atol=1e-4, equal_nan=True):
-            raise ConfigurationError("net", name, "depends on later inputs, or on chance: it has to be causal")
 
     def follow(self, batch: Batch) -> tuple[Batch, Tensor, Judgement]:
         """Run the net along the streams of a batch for as long as it counts.
@@ -166,3 +146,25 @@ class TimingModule(L.LightningModule):
         metrics.update(judgement)
         shown = metrics is not self.train_metrics
         self.log_dict(metrics, on_step=False, on_epoch=True, prog_bar=shown, batch_size=len(judgement.steps))
+
+
+@torch.no_grad()
+def check_net(net: nn.Module, device: torch.device | None = None) -> None:
+    """Raise ConfigurationError unless a net gives (N, T, 1) for (N, T, 1) and is causal."""
+    net = getattr(net, "_orig_mod", net)  # compiling for the probe would take long
+    like = next(net.parameters(), torch.empty(0, device=device))
+    probe = torch.linspace(-1.0, 1.0, 24, device=like.device, dtype=like.dtype).reshape(_PROBE)
+    was_training, name = net.training, type(net).__name__
+    net.eval()
+    try:
+        whole, start = net(probe), net(probe[:, :5])
+    except Exception as error:  # whatever the module says
+        why = f"does not run on an input of shape {_PROBE} (batch, time, 1): {error}".partition("\n")[0]
+        raise ConfigurationError("net", name, why) from error
+    finally:
+        net.train(was_training)
+    if not isinstance(whole, Tensor) or tuple(whole.shape) != _PROBE:
+        found = f"shape {tuple(whole.shape)}" if isinstance(whole, Tensor) else f"a {type(whole).__name__}"
+        raise ConfigurationError("net", name, f"gives {found} for {_PROBE}; a tensor (batch, time, 1) is needed")
+    if not torch.allclose(whole[:, :5], start, rtol=1e-3, atol=1e-4, equal_nan=True):
+        raise ConfigurationError("net", name, "depends on later inputs, or on chance: it has to be causal")

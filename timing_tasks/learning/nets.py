@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from timing_tasks.models.replicas import Chunk, Replicas
-from timing_tasks.models.timing_net import TimingNet
 
 
 class Nets(nn.Module):
@@ -23,7 +22,7 @@ class Nets(nn.Module):
         learners: of each net, what nets that learn alike have in common.
     """
 
-    def __init__(self, build: Callable[[int], TimingNet], kinds: Sequence[object], learners: Sequence[str]) -> None:
+    def __init__(self, build: Callable[[int], nn.Module], kinds: Sequence[object], learners: Sequence[str]) -> None:
         super().__init__()
         self.build = build
         by_kind: dict[object, dict[object, list[int]]] = {}
@@ -56,7 +55,7 @@ class Nets(nn.Module):
             found.setdefault(self.learners[members[0]], []).extend(chunk.learned)
         return found
 
-    def net(self, position: int) -> TimingNet:
+    def net(self, position: int) -> nn.Module:
         """A copy of a net."""
         net = self.build(position)
         chunk, row = self._place(position)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 import lightning as L
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from timing_tasks.conditions.condition import Condition
 from timing_tasks.conditions.recipe import BPTT
@@ -24,7 +24,7 @@ from timing_tasks.learning.nets import Nets
 from timing_tasks.learning.online.population import Population, Verdict
 from timing_tasks.learning.population import PopulationModule
 from timing_tasks.models.build import build_net
-from timing_tasks.models.timing_net import TimingNet
+from timing_tasks.models.timing_net import TimingNet, parameter_vector
 from timing_tasks.tasks import Purpose, Stream
 
 TEST_SETS = 100  # fresh ones of each solved net, for its reliability
@@ -97,7 +97,8 @@ class ReplicasModule(PopulationModule, TimingModule):
 
     def weights(self, index: int) -> np.ndarray:
         """See `PopulationModule.weights`."""
-        return self.nets.net(index).vector()
+        net = self.nets.net(index)
+        return net.vector() if isinstance(net, TimingNet) else parameter_vector(net)
 
     def outputs(self, index: int, stream: Stream) -> np.ndarray:
         """See `PopulationModule.outputs`."""
@@ -284,14 +285,17 @@ class ReplicasModule(PopulationModule, TimingModule):
         self.nets.put_part(index, part["nets"], cast(torch.optim.Optimizer, self.optimizers(use_pl_optimizer=False)))
 
 
-def _build(population: Population, net: int) -> TimingNet:
+def _build(population: Population, net: int) -> nn.Module:
     return build_net(population.condition_of(net), int(population.seed[net]), int(population.replica[net]))
 
 
 def _kind(condition: Condition) -> tuple[object, ...]:
     """What nets that can run side by side have in common."""
     recipe, noise = cast(BPTT, condition.recipe), condition.initial_state.noise
-    return condition.output_activation, condition.peepholes, str(condition.model), recipe.truncated, noise
+    kind = condition.output_activation, condition.peepholes, str(condition.model), recipe.truncated, noise
+    if condition.model.name == "own":
+        return *kind, condition.task  # the user's function may make other nets for each
+    return (*kind, str(condition.initial_state)) if condition.model.name == "cell" else kind
 
 
 def _rows(part: Any, rows: list[int]) -> Any:

@@ -12,6 +12,7 @@ from timing_tasks.conditions.condition import Condition
 from timing_tasks.conditions.model import Model
 from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
+from timing_tasks.models.cells.sized import make_cell
 from timing_tasks.models.initial_state import NAMES
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.models.timing_net import TimingNet, named_weights
@@ -23,8 +24,10 @@ _ALWAYS_OPEN = 1000.0  # sigma is 1 there in float64 and its derivative 0: f = 1
 _PROBE = (2, 5, 1)  # batch, time, features
 
 
-def build_net(condition: Condition, seed: int, replica: int) -> TimingNet:
+def build_net(condition: Condition, seed: int, replica: int) -> nn.Module:
     """An untrained net in float64: a function of the condition, the seed and the replica alone.
+
+    All but those that the user's function makes are a `TimingNet`.
 
     Peephole cells begin as PAPER.md 1 says, other layers as their classes draw them. The biases of the gates are the
     protocol's, or those that the recipe makes of F.
@@ -34,7 +37,10 @@ def build_net(condition: Condition, seed: int, replica: int) -> TimingNet:
     """
     model = condition.model
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed((seed << 32) | replica)
+        torch.manual_seed(key := (seed << 32) | replica)
+        if model.make is not None:
+            made: nn.Module = model.make(condition.task, key)
+            return made.double()
         layer, features = _layer(model, condition)
         initial = None if model.name == "custom" else _initial_state(condition, layer)
         net = TimingNet(layer.double(), features, initial, condition.output_activation).double()
@@ -70,7 +76,7 @@ def _fix_state(net: TimingNet, condition: Condition, seed: int, replica: int) ->
     states = list(net.initial_state.parameters())[::-1]  # type: ignore[union-attr]  # s(0), if any, then y(0)
     deviation = condition.initial_state.deviation
     drawn = torch.from_numpy(fixed_state(seed, replica, deviation, sum(state.numel() for state in states)))
-    for state, numbers in zip(states, drawn.split([state.numel() for state in states]), strict=True):
+    for state, numbers in zip(states, torch.split(drawn, [state.numel() for state in states]), strict=True):
         state.copy_(numbers.reshape(state.shape)).requires_grad_(False)
 
 
@@ -132,6 +138,10 @@ def _layer(model: Model, condition: Condition) -> tuple[nn.Module, int]:
     if model.name in ("lstm", "gru"):
         kind = nn.LSTM if model.name == "lstm" else nn.GRU
         return kind(1, size, batch_first=True, dtype=torch.float64), size
+    if model.name == "cell":
+        cell = make_cell(model.target, model.arguments["weights"])
+        assert isinstance(cell.hidden_size, int)
+        return cell, cell.hidden_size
     return _custom(model)
 
 

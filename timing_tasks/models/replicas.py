@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from timing_tasks.models import gru, native_recurrence, recurrence
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
@@ -17,6 +19,8 @@ from timing_tasks.models.timing_net import TimingNet, squash
 # no vector of the processor, unlike the rest, and so a net's digits would depend on how many nets are beside
 # it.
 ROWS = 16
+_TOGETHER = 2**16  # elements of an input that mapped nets get in one pass, if that is more than ROWS nets' own
+_ALONE = 2**20  # from here on nets run one by one: what they keep of all steps need not fit into the memory
 
 Parameters = Mapping[str, Tensor]  # by the name that a net gives them, (rows, ...) each
 
@@ -33,7 +37,7 @@ class Chunk(nn.Module):
         values: the parameters, (rows, ...) each with the axis; rows that only fill up to a multiple of ROWS come last.
     """
 
-    def __init__(self, nets: Sequence[TimingNet], has_axis: bool) -> None:
+    def __init__(self, nets: Sequence[nn.Module], has_axis: bool) -> None:
         super().__init__()
         first = nets[0]
         self.names = [name for name, _ in first.named_parameters()]
@@ -59,19 +63,21 @@ class Chunk(nn.Module):
 class Replicas(nn.Module):
     """Nets of one architecture side by side; no net sees anything of another.
 
-    `PeepholeLSTM`, `nn.LSTM` and `nn.GRU` of one layer run as one tensor operation over all of them, other layers one
-    after the other.
+    `PeepholeLSTM`, `nn.LSTM` and `nn.GRU` of one layer run as one tensor operation over all of them, other nets by
+    `torch.vmap`, and those that it cannot map one after the other.
 
     Args:
         chunks: the nets, those that learn alike together. They may differ in their initial states.
         members: what each net is known by, chunk by chunk.
     """
 
-    def __init__(self, chunks: Sequence[Sequence[TimingNet]], members: Sequence[Sequence[int]]) -> None:
+    def __init__(self, chunks: Sequence[Sequence[nn.Module]], members: Sequence[Sequence[int]]) -> None:
         super().__init__()
         self.template = [chunks[0][0]]  # in a list: its parameters are nobody's
-        self.has_axis = has_replica_axis(chunks[0][0])
-        self.nets = [] if self.has_axis else [net for nets in chunks for net in nets]
+        nets = [net for some in chunks for net in some]
+        self.is_mapped = not has_replica_axis(nets[0]) and can_be_mapped(nets)
+        self.has_axis = self.is_mapped or has_replica_axis(nets[0])
+        self.nets = [] if self.has_axis else nets
         groups = chunks if self.has_axis else [[net] for net in self.nets]
         self.chunks: Sequence[Chunk] = nn.ModuleList(Chunk(some, self.has_axis) for some in groups)  # type: ignore[assignment]
         self.members = (
@@ -107,11 +113,44 @@ class Replicas(nn.Module):
             return torch.stack([self.nets[row](own) for row, own in zip(rows, x, strict=True)])
         if self._joined is None:
             self._joined = _joined(self.chunks)
-        return _side_by_side(self.template[0], self._joined, rows, x, noise)
+        if self.is_mapped:
+            return _mapped(self.template[0], self._joined, rows, x)
+        net = self.template[0]
+        assert isinstance(net, TimingNet)
+        return _side_by_side(net, self._joined, rows, x, noise)
 
 
-def has_replica_axis(net: TimingNet) -> bool:
+def can_be_mapped(nets: Sequence[nn.Module]) -> bool:
+    """Whether `torch.vmap` gives what the nets give one by one, gradients included; nets differ in parameters alone."""
+    first = nets[0]
+    if not all(
+        len(buffers := list(net.buffers())) == len(list(first.buffers()))
+        and all(map(torch.equal, buffers, first.buffers()))
+        for net in nets
+    ):
+        return False
+    some = [first, nets[-1]]
+    columns = zip(*(net.parameters() for net in some), strict=True)
+    own = {
+        name: torch.stack([p.detach() for p in column]).requires_grad_()
+        for (name, _), column in zip(first.named_parameters(), columns, strict=True)
+    }
+    if not own:
+        return False
+    x = torch.linspace(-1.0, 1.0, 20, dtype=torch.float64, device=next(iter(own.values())).device).reshape(2, 2, 5, 1)
+    try:
+        outputs = _mapped(first, own, [0, 1], x)
+        torch.autograd.backward(outputs.sum())
+        singly = torch.stack([net(one) for net, one in zip(some, x, strict=True)])
+    except Exception:  # whatever torch.vmap says of the net
+        return False
+    return torch.allclose(outputs, singly, rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+def has_replica_axis(net: nn.Module) -> bool:
     """Whether nets like this one run as one."""
+    if not isinstance(net, TimingNet):
+        return False
     layer = net.layer
     is_plain = isinstance(layer, (nn.LSTM, nn.GRU)) and (layer.num_layers, layer.bidirectional) == (1, False)
     return net.initial_state is not None and (is_plain or isinstance(layer, PeepholeLSTM))
@@ -133,6 +172,24 @@ def _joined(chunks: Sequence[Chunk]) -> Parameters:
         )
         for name, shape in shapes.items()
     }
+
+
+def _mapped(net: nn.Module, parameters: Parameters, rows: Sequence[int], x: Tensor) -> Tensor:
+    """See `Replicas.forward`; the net is one of their kind, the rows are theirs in the parameters.
+
+    How many run in one pass depends on the shape of their inputs alone, as digits do.
+    """
+    each = x[0].numel()
+    size = max(ROWS, _TOGETHER // each // ROWS * ROWS) if ROWS * each <= _ALONE else 1
+    places, x = _rows(rows, size).to(x.device), _filled_up(x, size)
+    run = torch.vmap(lambda own, inputs: functional_call(net, own, (inputs,)))
+    outputs = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop")
+        for first in range(0, len(places), size):
+            here = slice(first, first + size)
+            outputs.append(run({name: v.index_select(0, places[here]) for name, v in parameters.items()}, x[here]))
+    return torch.cat(outputs)[: len(rows)]
 
 
 def _side_by_side(
@@ -180,10 +237,10 @@ def _cells(net: TimingNet, own: Parameters, x: Tensor, h: Tensor, c: Tensor) -> 
     return run(x, h, c, weights, activation, truncated, batch_first=True)[0]
 
 
-def _rows(rows: Sequence[int]) -> Tensor:
-    """Filled up to a multiple of ROWS with the last."""
-    return torch.tensor([*rows, *[rows[-1]] * (-len(rows) % ROWS)])
+def _rows(rows: Sequence[int], size: int = ROWS) -> Tensor:
+    """Filled up to a multiple of `size` with the last."""
+    return torch.tensor([*rows, *[rows[-1]] * (-len(rows) % size)])
 
 
-def _filled_up(tensor: Tensor) -> Tensor:
-    return tensor if tensor.size(0) % ROWS == 0 else tensor[_rows(range(tensor.size(0)))]
+def _filled_up(tensor: Tensor, size: int = ROWS) -> Tensor:
+    return tensor if tensor.size(0) % size == 0 else tensor[_rows(range(tensor.size(0)), size)]

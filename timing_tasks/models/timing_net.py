@@ -80,7 +80,7 @@ class TimingNet(nn.Module):
         have: [19] for one cell.
         """
         if not isinstance(self.layer, PeepholeLSTM):
-            return torch.cat([p.detach().flatten() for p in self.parameters()]).double().cpu().numpy()
+            return parameter_vector(self)
         parts = [torch.zeros(size) if w is None else w.detach().flatten().cpu() for _, w, size in named_weights(self)]
         return torch.cat(parts).double().numpy()
 
@@ -143,6 +143,11 @@ def named_weights(net: TimingNet) -> Iterator[tuple[str, Tensor | None, int]]:
         else:
             weights = states.get(name)
         yield name, weights, size if weights is None else weights.numel()
+
+
+def parameter_vector(net: nn.Module) -> np.ndarray:
+    """All parameters one after the other, as `parameters()` has them; float64."""
+    return torch.cat([p.detach().flatten() for p in net.parameters()] or [torch.zeros(0)]).double().cpu().numpy()
 
 
 def squash(z: Tensor, output_activation: str) -> Tensor:

@@ -47,7 +47,7 @@ def initial_weights(
         state_deviation: see `fixed_state`.
     """
     weights = 2.0 * weight_range * uniform(seed, replica, Purpose.WEIGHTS, len(WEIGHT_NAMES)) - weight_range
-    fixed = dict(zip(GATE_BIASES, gate_biases, strict=True))
+    fixed: dict[str, float | np.ndarray] = dict(zip(GATE_BIASES, gate_biases, strict=True))
     state = fixed_state(seed, replica, state_deviation, len(INITIAL_STATE))
     fixed |= {name: state[..., place] for place, name in enumerate(INITIAL_STATE)}
     if not peepholes:

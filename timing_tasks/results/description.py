@@ -25,8 +25,9 @@ def _chosen(value: Any) -> dict[str, Any]:
     """The fields of a dataclass that are not at their defaults, and the same of dataclasses among them."""
     if isinstance(value, Task):
         return value.parameters
-    mine = {one.name: getattr(value, one.name) for one in fields(value)}
-    for one in fields(value):
+    described = [one for one in fields(value) if one.compare]
+    mine = {one.name: getattr(value, one.name) for one in described}
+    for one in described:
         default = one.default if one.default_factory is MISSING else one.default_factory()
         if mine[one.name] == default:
             del mine[one.name]

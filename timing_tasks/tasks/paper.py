@@ -183,4 +183,3 @@ class PFG(PaperTask):
 
 PAPER_TASKS: tuple[type[PaperTask], ...] = (NMSD, MSD, GTS, PFG)  # in the order of `native/population.hpp`
 TASKS = tuple(kind.name for kind in PAPER_TASKS)
-USUAL_TOLERANCE = {kind.name: kind.tolerance for kind in PAPER_TASKS}  # PAPER.md 3

@@ -43,6 +43,12 @@ def task_class(name: str) -> type[Any]:
     return _kinds[name]
 
 
+def usual_tolerance(name: str) -> float:
+    """The default tolerance of the task with a name; of every task where none of that name is defined here."""
+    tolerance: float = _kinds.get(name, Task).tolerance
+    return tolerance
+
+
 def _by_name(name: str, *args: Any, **kwargs: Any) -> Any:
     return task_class(name)(*args, **kwargs)
 

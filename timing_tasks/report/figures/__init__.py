@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from timing_tasks.report.figures import horizon, initial_states, intervals, long_delays, trajectories
+from timing_tasks.report.figures import horizon, initial_states, intervals, long_delays, nets, trajectories
 from timing_tasks.report.figures.style import png, svg
 from timing_tasks.results.published import Published
 from timing_tasks.results.row import Row
@@ -105,6 +105,12 @@ DRAWINGS = {
         "state it has one sign all the way, and most nets that fail have a cell state that has run away, so that the "
         "output's sigmoid is flat.",
         lambda rows, _: long_delays.runaway(rows),
+    ),
+    "tasks_against_weights": Drawing(
+        "How many tasks cells of different sizes solve",
+        "Tasks that at least half of the nets solved, against the number of weights. Open, dotted: from the zero "
+        "state; filled: from a learned one.",
+        lambda rows, _: nets.tasks_against_weights(rows),
     ),
     "test_time": Drawing(
         "The state at test time",

@@ -10,7 +10,7 @@ from timing_tasks.conditions.model import PEEPHOLE_LSTM
 from timing_tasks.results.reliability import Reliability, pooled
 from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import Summary
-from timing_tasks.tasks.paper import USUAL_TOLERANCE
+from timing_tasks.tasks.task import usual_tolerance
 
 TASK_COLUMNS = ("task", "interval", "offsets", "waveform", "tolerance")
 STATES = {"learned_cell_state": "learned s(0)", "learned_cell_output": "learned y(0)"}
@@ -73,7 +73,7 @@ def asked(row: Row) -> str:
         is_range = len(row.offsets) > 3 and row.offsets == tuple(range(len(row.offsets)))
         inside = f"0,…,{row.offsets[-1]}" if is_range else ",".join(map(str, row.offsets))
         text = "{" + inside + "}"
-    return text if row.tolerance == USUAL_TOLERANCE[row.task] else f"{text} ±{row.tolerance}"
+    return text if row.tolerance == usual_tolerance(row.task) else f"{text} ±{row.tolerance}"
 
 
 def title_of(title: str, rows: Sequence[Row]) -> str:
@@ -89,7 +89,7 @@ def net(row: Row) -> str:
     if row.model == PAPERS_MODEL:
         name = "peephole" if row.peepholes else "LSTM"
     else:
-        name = row.model.replace("_lstm", "" if row.peepholes else " LSTM without peepholes")
+        name = row.model.replace("peephole_lstm ", "peephole " if row.peepholes else "peephole LSTM without peepholes ")
     return name + forget_gate + state + ("" if row.recipe == "online" else f", {row.recipe}")
 
 

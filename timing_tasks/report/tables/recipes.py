@@ -28,6 +28,10 @@ _SUMMARY_NOTE = (
 
 def weights_of(row: Row) -> int:
     """How many weights the row's net learns."""
+    if row.model.startswith("peephole_lstm(") and row.initial_state == "zero":
+        # 4h² + 14h + 1 numbers, of which 2h are of the initial state, which is not learned.
+        h = round((math.sqrt(196 - 16 * (1 - len(row.weights))) - 14) / 8)
+        return len(row.weights) - 2 * h
     name, _, size = row.model.rpartition(" ")
     if name not in ("peephole_lstm", "lstm", "gru"):
         return len(row.weights)
@@ -96,7 +100,7 @@ def _learner(row: Row) -> Key:
 
 def _add_learner(columns: Columns, row: Row) -> None:
     columns.add("recipe", row.recipe)
-    columns.add("net", row.model + ("" if row.peepholes or not row.model.startswith("peephole") else ", none"))
+    columns.add("net", row.model + ("" if row.peepholes or not row.model.startswith("peephole_lstm ") else ", none"))
     columns.add("state", STATES.get(row.initial_state, row.initial_state))
     columns.add("weights", str(weights_of(row)))
 

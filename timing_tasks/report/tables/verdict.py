@@ -40,7 +40,7 @@ from timing_tasks.results.published import Published
 from timing_tasks.results.reliability import Reliability
 from timing_tasks.results.row import Key, Row
 from timing_tasks.results.statistics import log_rank, summarise
-from timing_tasks.tasks.paper import USUAL_TOLERANCE
+from timing_tasks.tasks.task import usual_tolerance
 
 SEARCHED, HELD_OUT = "searched", "not searched"
 _ORIGINS = {SEARCHED: "of the searches for the closest protocol", HELD_OUT: "that are not in these searches"}
@@ -186,7 +186,7 @@ def _overrides(row: Row) -> str:
         parts = [f"task.waveform={row.waveform}", f"task.period={row.interval}"]
     else:
         parts = [f"task.min_interval={row.interval}", f"task.offsets=[{','.join(map(str, row.offsets))}]"]
-    if row.tolerance != USUAL_TOLERANCE[row.task]:
+    if row.tolerance != usual_tolerance(row.task):
         parts.append(f"task.tolerance={row.tolerance}")
     if not row.forget_gate:
         parts.append("forget_gate=false")
