@@ -1,4 +1,4 @@
-"""Delays of up to 3000 steps, from the zero state and a learned one (NMSD). `python reproduce/delays.py`."""
+"""Delays of up to 1000 steps, from the zero state and a learned one (NMSD). `python reproduce/delays.py`."""
 
 from timing_tasks.cli.start import script
 

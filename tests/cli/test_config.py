@@ -55,6 +55,19 @@ def test_the_streams_readings_and_the_nets_stand_side_by_side_in_a_row():
     assert found.columns["readings"] == "first_phase=7 cell_output_activation=centred_logistic"
 
 
+def test_an_entry_may_list_phases_and_initial_states_with_their_deviations():
+    entry = "{name: pfg, waveform: cos, period: 10, first_phase: [0, 4], initial_state: [zero, fixed 0.5]}"
+    found = composed("peepholes=true", f"++conditions=[{entry}]")
+    assert [(c.task.first_phase, str(c.initial_state)) for c in found] == [
+        *((0, "zero"), (0, "fixed 0.5"), (4, "zero"), (4, "fixed 0.5")),
+    ]
+    assert [c.protocol.first_phase for c in found] == [0, 0, 4, 4]
+    with pytest.raises(ConfigurationError, match="first_phase=1: no such key"):
+        composed("++conditions=[{name: nmsd, min_interval: 10, offsets: [0, 1], first_phase: 1}]")
+    with pytest.raises(ConfigurationError, match=r"above 0 for fixed"):
+        composed("++conditions=[{name: pfg, waveform: cos, period: 10, initial_state: [fixed -1.0]}]")
+
+
 def test_other_layers_have_no_such_cell_output():
     found = composed("recipe=bptt", "model=lstm", "protocol.cell_output_activation=centred_logistic")
     assert {c.protocol.cell_output_activation for c in found} == {"identity"}

@@ -103,6 +103,8 @@ LEARNED = (
         initial_state="noisy 0.1",
     ),
     make_condition(Task("msd", 3, (0, 1)), 1e-3, readings={"gradient": "full"}, initial_state="learned_cell_state"),
+    make_condition(Task("pfg", 6, (), "cos", 0.3), output_activation="identity", initial_state="fixed 0.5"),
+    make_condition(Task("gts", 4, (0, 1)), peepholes=False, initial_state="fixed 2.0"),
 )
 
 # Solved or given up within a second.

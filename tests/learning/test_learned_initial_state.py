@@ -1,6 +1,7 @@
 """A learned initial state in the online recipe (PAPER.md 2): exact at the first step, truncated from then on."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,13 @@ from tests.helpers.conditions import LEARNED, make_condition
 from tests.helpers.engines import GRADIENT_CONDITIONS, assert_same, busy_weights, needs_native, population
 from tests.helpers.nets import gradient_vector, papers_net, stream_tensors
 from timing_tasks.conditions.condition import Condition
+from timing_tasks.conditions.model import Model
+from timing_tasks.conditions.recipe import BPTT, ONLINE
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.learning.online.engine import Engine, create
 from timing_tasks.learning.online.population import Population, State
+from timing_tasks.models.build import build_net
+from timing_tasks.models.initial_state import Learned
 from timing_tasks.models.weights import INITIAL_STATE, PEEPHOLES, WEIGHT_NAMES
 from timing_tasks.tasks import Task
 
@@ -128,9 +133,44 @@ def test_noise_has_its_deviation_and_a_test_has_none(engine: Engine):
         ({"initial_state": "noisy"}, "initial_state.deviation"),
         ({"initial_state": "noisy nan"}, "initial_state.deviation"),
         ({"initial_state": "learned 0.1"}, "initial_state.deviation"),
+        ({"initial_state": "fixed"}, "initial_state.deviation"),
     ],
 )
 def test_what_cannot_be_is_refused(net: dict[str, object], key: str):
     with pytest.raises(ConfigurationError) as raised:
         make_condition(Task("gts", 5, (0,)), **net)
     assert raised.value.key == key
+
+
+def test_a_fixed_state_is_drawn_once_and_is_where_every_stream_begins(engine: Engine):
+    one = make_condition(Task("pfg", 6, (), "cos", 0.3), output_activation="identity", initial_state="fixed 0.5")
+    people = population([one], replicas=400)
+    before = State.initial(people).weights[:, [S_0, Y_0]].numpy()
+    assert abs(before.mean()) < 4 * 0.5 / math.sqrt(before.size)
+    assert before.std() == pytest.approx(0.5, rel=0.1)
+    twice = make_condition(Task("pfg", 6, (), "cos", 0.3), output_activation="identity", initial_state="fixed 1.0")
+    np.testing.assert_array_equal(State.initial(population([twice], replicas=400)).weights[:, [S_0, Y_0]], 2 * before)
+
+    state = State.initial(people)
+    state.weights[:, : WEIGHT_NAMES.index("s_0")] = 0.0  # s(1) = f s(0) with f = 1 / 2
+    engine.run(people, state, 1)
+    np.testing.assert_allclose(state.cell_state.numpy(), 0.5 * before[:, 0])
+    engine.run(people, state, 300)
+    np.testing.assert_array_equal(state.weights[:, [S_0, Y_0]], before)
+
+
+def test_a_fixed_state_is_the_same_with_each_recipe_and_of_tasks_with_a_target_at_every_step_on_line():
+    pfg = Task("pfg", 6, (), "cos", 0.3)
+    on_line, bptt = (
+        make_condition(pfg, output_activation="identity", initial_state="fixed 0.5", recipe=recipe)
+        for recipe in (ONLINE, BPTT())
+    )
+    net = build_net(bptt, 7, 3)
+    assert isinstance(net.initial_state, Learned)
+    assert not any(parameter.requires_grad for parameter in net.initial_state.parameters())
+    expected = State.initial(Population.of([on_line], [(0, 3)], 7)).weights[0].numpy()
+    np.testing.assert_array_equal(net.vector(), expected)
+    with pytest.raises(ConfigurationError, match="another for nmsd F=5"):
+        make_condition(Task("nmsd", 5, (0, 1)), initial_state="fixed 0.5")
+    gru = replace(bptt, model=Model("gru", 3), peepholes=False)
+    assert [tuple(p.shape) for p in build_net(gru, 7, 3).initial_state.parameters()] == [(1, 3)]

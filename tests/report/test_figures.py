@@ -27,6 +27,9 @@ SOURCES = {
     },
     **{"ratios": "initial_state", "learned_states": "initial_state", "test_time": "initial_state", "stuck": "stuck"},
     "horizon": "horizon",
+    "tasks_against_weights": "recipes",
+    "long_delays": "delays",
+    "runaway": "delays",
 }
 
 
@@ -107,6 +110,17 @@ def test_the_points_of_figure_4_are_the_means():
             f = round(x)
             mine = [r for r in rows_of("delays") if (r.task, r.interval, r.peepholes) == ("nmsd", f, peepholes)]
             assert y == summarise(mine).mean
+
+
+def test_the_shares_over_long_delays_are_those_of_the_rows():
+    axes = draw("long_delays").axes[0]
+    [drawn] = [c.lines[0] for c in axes.containers if c.get_label() == "LSTM, learned"]
+    mine = [r for r in rows_of("long_delays") if (r.model, r.peepholes) == ("peephole_lstm 1", False)]
+    shares = []
+    for f in sorted({r.interval for r in mine}):
+        nets = [r.is_solved for r in mine if (r.interval, r.initial_state) == (f, "learned")]
+        shares.append(sum(nets) / len(nets))
+    assert drawn.get_ydata().tolist() == shares
 
 
 def test_the_ratios_are_those_of_the_pairs():

@@ -138,10 +138,15 @@ def _values(config: DictConfig) -> dict[str, Any]:
 def _conditions(values: Mapping[str, Any], entry: Mapping[str, Any]) -> list[Condition]:
     """The nets of one task; what the entry itself says of them goes before what the experiment says."""
     net = {key: entry.get(key, values[key]) for key in _NET}
-    plain = _task({key: value for key, value in entry.items() if key not in _NET})
+    phases = entry.get("first_phase")
+    if isinstance(phases, list):
+        return [one for phase in phases for one in _conditions(values, {**entry, "first_phase": phase})]
+    own = (*_NET, "first_phase") if entry.get("name") == "pfg" else _NET
+    plain = _task({key: value for key, value in entry.items() if key not in own})
     groups = {key: _of_task(values[key], plain, key) for key in ("protocol", "budget", "recipe", "initial_state")}
     states = _initial_states(net["initial_state"], groups["initial_state"])
-    protocols = {peepholes: _protocol(groups["protocol"], plain, peepholes) for peepholes in (True, False)}
+    reading = groups["protocol"] if phases is None else {**groups["protocol"], "first_phase": phases}
+    protocols = {peepholes: _protocol(reading, plain, peepholes) for peepholes in (True, False)}
     protocol = protocols[True]  # streams, which are the protocol's, do not depend on the net
     task = replace(plain, **{k: getattr(protocol, k) for k, names in _STREAM_READINGS.items() if plain.name in names})
     recipes = _names("recipe", net["recipe"], RECIPES)
@@ -251,13 +256,19 @@ def _names(key: str, value: Any, known: tuple[str, ...]) -> list[str]:
 def _initial_states(value: Any, group: Mapping[str, Any]) -> list[NamedInitialState]:
     """The initial states of an entry, or of the group's option where it has none; arguments are the group's."""
     found = []
-    for name in _names("initial_state", value, INITIAL_STATE_NAMES):
-        if name == "noisy" or (name == "learned" and not isinstance(value, list)):
+    texts = value["name"] if isinstance(value, Mapping) else value
+    texts = texts if isinstance(texts, list) and texts else [texts]
+    for text in texts:
+        [name] = _names("initial_state", str(text).partition(" ")[0], INITIAL_STATE_NAMES)
+        if name != text:  # it says its deviation itself, as `fixed 0.3` does
+            found.append(NamedInitialState.of_text(str(text)))
+        elif name in ("noisy", "fixed") or (name == "learned" and not isinstance(value, list)):
             found.append(_checked(NamedInitialState, {**group, "name": name}))
         else:
             found.append(NamedInitialState.of_text(name))
-    if group["deviation"] != 0 and not any(state.name == "noisy" for state in found):
-        raise ConfigurationError("initial_state.deviation", group["deviation"], "0 unless the initial state is noisy")
+    if group["deviation"] != 0 and not any(state.deviation for state in found):
+        allowed = "0 unless the initial state is noisy or fixed"
+        raise ConfigurationError("initial_state.deviation", group["deviation"], allowed)
     return found
 
 

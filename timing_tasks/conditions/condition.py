@@ -166,6 +166,9 @@ class Condition:
             raise ConfigurationError("protocol.state_carried_over", True, why)
         if not isinstance(self.recipe, BPTT) and self.task.name not in TASKS:
             raise ConfigurationError("task", self.task.name, f"one of {', '.join(TASKS)} for the online recipe")
+        if not isinstance(self.recipe, BPTT) and self.initial_state.name == "fixed" and not self.task.has_dense_targets:
+            why = f"another for {self.task} with the online recipe; fixed is for tasks with a target at every step"
+            raise ConfigurationError("initial_state", str(self.initial_state), why)
         if not isinstance(self.recipe, BPTT) and self.model != PEEPHOLE_LSTM:
             raise ConfigurationError(
                 "model",

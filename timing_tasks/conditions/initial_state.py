@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from timing_tasks.errors import ConfigurationError, check_number
 
-INITIAL_STATES = ("zero", "learned", "constant_input", "noisy")
-# What rows, configs and the command line call them. `noisy` has its deviation behind it.
-INITIAL_STATE_NAMES = ("zero", "learned", "learned_cell_state", "learned_cell_output", "constant_input", "noisy")
+INITIAL_STATES = ("zero", "learned", "constant_input", "noisy", "fixed")
+# What rows, configs and the command line call them. `noisy` and `fixed` have their deviation behind them.
+INITIAL_STATE_NAMES = (
+    *("zero", "learned", "learned_cell_state", "learned_cell_output", "constant_input", "noisy", "fixed"),
+)
+_DRAWN = ("noisy", "fixed")
 
 
 @dataclass(frozen=True)
@@ -18,10 +21,11 @@ class NamedInitialState:
     Attributes:
         name: `zero`; `learned`, trained with the weights; `constant_input`, a constant input of 1 times learned
             weights, which can express the same as `learned`; `noisy`, learned, with noise added in training and none
-            in a test.
+            in a test; `fixed`, drawn once for each net and not trained.
         cell_state: whether s(0) is learned, if anything is; else it is 0.
         cell_output: whether y(0) is learned.
-        deviation: the standard deviation of the noise of `noisy`, which is uniform; 0 for the others.
+        deviation: the standard deviation of the noise of `noisy`, or of the numbers of `fixed`, which are uniform; 0
+            for the others.
     """
 
     name: str = "zero"
@@ -42,19 +46,29 @@ class NamedInitialState:
             )
         if self.name != "learned" and not (self.cell_state and self.cell_output):
             raise ConfigurationError("initial_state", self.name, "learned, where one of s(0) and y(0) alone is learned")
-        is_noisy = self.name == "noisy"
-        allowed = "above 0 for noisy" if is_noisy else "0 unless the initial state is noisy"
-        check_number("initial_state.deviation", self.deviation, allowed, lambda v: v > 0 if is_noisy else v == 0)
+        is_drawn = self.name in _DRAWN
+        allowed = f"above 0 for {self.name}" if is_drawn else "0 unless the initial state is noisy or fixed"
+        check_number("initial_state.deviation", self.deviation, allowed, lambda v: v > 0 if is_drawn else v == 0)
+
+    @property
+    def noise(self) -> float:
+        """The standard deviation of the noise that is added in training."""
+        return self.deviation if self.name == "noisy" else 0.0
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether any of it is trained."""
+        return self.name not in ("zero", "fixed")
 
     @property
     def learns_cell_state(self) -> bool:
         """Whether s(0) is trained."""
-        return self.name != "zero" and self.cell_state
+        return self.is_learned and self.cell_state
 
     @property
     def learns_cell_output(self) -> bool:
         """Whether y(0) is trained."""
-        return self.name != "zero" and self.cell_output
+        return self.is_learned and self.cell_output
 
     def __str__(self) -> str:
         """As rows have it: `learned_cell_state`, `noisy 0.1`."""

@@ -169,11 +169,11 @@ class ReplicasModule(PopulationModule, TimingModule):
     def _noise(self, nets: list[int], streams: int) -> Tensor | None:
         """On the initial states in training, of nets that all have it or all have none."""
         condition = self.population.condition_of(nets[0])
-        if not condition.initial_state.deviation:
+        if not condition.initial_state.noise:
             return None
         states, first = 2 if condition.model.has_cells else 1, self.state.training_streams[nets].numpy()
         noise = self._draws.initial_noise(nets, first, streams, states, condition.model.hidden_size)
-        return torch.from_numpy(condition.initial_state.deviation * noise).to(self.device)
+        return torch.from_numpy(condition.initial_state.noise * noise).to(self.device)
 
     def configure_gradient_clipping(self, optimizer: Any, *_: Any, **__: Any) -> None:
         """Each net's gradient by itself."""
@@ -291,7 +291,7 @@ def _build(population: Population, net: int) -> nn.Module:
 
 def _kind(condition: Condition) -> tuple[object, ...]:
     """What nets that can run side by side have in common."""
-    recipe, noise = cast(BPTT, condition.recipe), condition.initial_state.deviation
+    recipe, noise = cast(BPTT, condition.recipe), condition.initial_state.noise
     kind = condition.output_activation, condition.peepholes, str(condition.model), recipe.truncated, noise
     if condition.model.name == "own":
         return *kind, condition.task  # the user's function may make other nets for each

@@ -16,7 +16,7 @@ from timing_tasks.models.cells.sized import make_cell
 from timing_tasks.models.initial_state import NAMES
 from timing_tasks.models.peephole_lstm import PeepholeLSTM
 from timing_tasks.models.timing_net import TimingNet, named_weights
-from timing_tasks.models.weights import GATE_BIASES
+from timing_tasks.models.weights import GATE_BIASES, fixed_state
 from timing_tasks.philox import uniform
 from timing_tasks.tasks.streams import Purpose
 
@@ -44,10 +44,12 @@ def build_net(condition: Condition, seed: int, replica: int) -> nn.Module:
         layer, features = _layer(model, condition)
         initial = None if model.name == "custom" else _initial_state(condition, layer)
         net = TimingNet(layer.double(), features, initial, condition.output_activation).double()
-    if isinstance(layer, PeepholeLSTM):
+    if model.name == "peephole_lstm":
         _draw_weights(net, condition, seed, replica)
     elif model.name in ("lstm", "gru"):
         _set_biases(layer, condition)
+    if condition.initial_state.name == "fixed":
+        _fix_state(net, condition, seed, replica)
     return net
 
 
@@ -65,7 +67,17 @@ def _initial_state(condition: Condition, layer: nn.Module) -> nn.Module:
     arguments: dict[str, object] = {"deviation": state.deviation} if state.name == "noisy" else {}
     if state.name == "learned" and condition.model.has_cells:  # the states of an LSTM are y(0) and s(0), in that order
         arguments["learn"] = state.cell_output, state.cell_state
-    return NAMES[state.name].of(layer, **arguments)
+    return NAMES["learned" if state.name == "fixed" else state.name].of(layer, **arguments)
+
+
+@torch.no_grad()
+def _fix_state(net: TimingNet, condition: Condition, seed: int, replica: int) -> None:
+    """Draw the initial state, which is not learned; for one cell the numbers are those of the online recipe."""
+    states = list(net.initial_state.parameters())[::-1]  # type: ignore[union-attr]  # s(0), if any, then y(0)
+    deviation = condition.initial_state.deviation
+    drawn = torch.from_numpy(fixed_state(seed, replica, deviation, sum(state.numel() for state in states)))
+    for state, numbers in zip(states, drawn.split([state.numel() for state in states]), strict=True):
+        state.copy_(numbers.reshape(state.shape)).requires_grad_(False)
 
 
 @torch.no_grad()

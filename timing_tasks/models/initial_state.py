@@ -73,6 +73,10 @@ class Zero(InitialState):
 class Learned(InitialState):
     """Parameters, 0 at first: `state`, one for each shape.
 
+    They go to the optimiser, in a parameter group of their own: weight decay would draw them to the zero state. At test
+    time the state is used as it is. It is expanded to each batch, whose sizes may differ. `InitialState.of` shows it in
+    three lines.
+
     Args:
         *shapes: see `InitialState`.
         learn: for each shape whether it is learned; None for all. The others stay 0: they are parameters without a

@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     WEIGHTS = 2
     INITIAL_STATE = 3
     RESTART = 4
+    FIXED_STATE = 5
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def produce(config: DictConfig, call: Call) -> Produced | None:
     from timing_tasks.report.tables.cells import title_of
     from timing_tasks.results.published import read_published
     from timing_tasks.results.reliability import read_reliability
+    from timing_tasks.results.row import read_rows
     from timing_tasks.results.seconds import read_seconds
 
     values = read_published(call.published)
@@ -85,7 +86,9 @@ def produce(config: DictConfig, call: Call) -> Produced | None:
 
         drawing = DRAWINGS[name]
         path = described.output / f"{name}.png"
-        figure = drawing.draw(rows, values)
+        beside = folder.parent / drawing.beside / "runs.csv"
+        others = read_rows(beside) if drawing.beside and beside.exists() else []
+        figure = drawing.draw([*rows, *others], values)
         write_whole(path, png(figure))
         write_whole(path.with_suffix(".svg"), svg(figure))
         announce(f"figure: {path}")

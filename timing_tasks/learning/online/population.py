@@ -93,7 +93,9 @@ class Population:
                 "learn_cell_output": condition.initial_state.learns_cell_output,
                 "frozen_weights": condition.frozen_weights,
                 "update_per_stream": protocol.update == "stream",
-                "update_without_target": protocol.update_without_target,
+                # The native engine reads s(0) and y(0) of a net that does not learn them where a reading is unusual.
+                # This one changes nothing: the tasks that can have a fixed state have a target at every step.
+                "update_without_target": protocol.update_without_target and condition.initial_state.name != "fixed",
                 "update_when_wrong": protocol.update_when_wrong,
                 "momentum_carried_over": protocol.momentum_carried_over,
                 "training_between_tests": protocol.training_between_tests
@@ -111,7 +113,7 @@ class Population:
                 "learning_rate": protocol.learning_rate * (2.0 * protocol.error_factor),
                 "momentum": protocol.momentum,
                 "tolerance": task.tolerance,
-                "initial_noise": condition.initial_state.deviation
+                "initial_noise": condition.initial_state.noise
                 * math.sqrt(3.0),  # of a uniform distribution with that deviation
             }
             for name, value in values.items():
@@ -211,6 +213,7 @@ class State:
                 condition.protocol.gate_biases,
                 condition.peepholes,
                 condition.protocol.initial_weight_range,
+                condition.initial_state.deviation if condition.initial_state.name == "fixed" else 0.0,
             )
         return state
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from timing_tasks.report.figures import horizon, initial_states, intervals, nets, trajectories
+from timing_tasks.report.figures import horizon, initial_states, intervals, long_delays, nets, trajectories
 from timing_tasks.report.figures.style import png, svg
 from timing_tasks.results.published import Published
 from timing_tasks.results.row import Row
@@ -23,11 +23,13 @@ class Drawing:
         title: of the figure.
         caption: what is to be seen.
         draw: the figure of the rows.
+        beside: another folder next to that of the rows, whose rows are drawn too, where it is there.
     """
 
     title: str
     caption: str
     draw: Callable[[Sequence[Row], Sequence[Published]], Figure]
+    beside: str = ""
 
 
 _LOWEST = "Of each kind the solved net with the lowest number."
@@ -88,6 +90,21 @@ DRAWINGS = {
         "Median training streams until solved (Kaplan-Meier, over all nets) against F. Open, with an arrow: fewer than "
         "half of the nets solved; the point is where the first was given up. n/N where some did not solve it.",
         lambda rows, _: horizon.horizon(rows),
+    ),
+    "long_delays": Drawing(
+        "How long a delay can be",
+        "Left: the share of nets solved, with its 95% interval. Right: median training streams until solved "
+        "(Kaplan-Meier, over all nets), where half of the nets are solved. Grey: the on-line rule and the paper.",
+        long_delays.long_delays,
+        beside="table1",
+    ),
+    "runaway": Drawing(
+        "Why the zero state fails at long delays",
+        "Each point is a net at the end of its training. From a state that is not zero, learned or not, the cell state "
+        "crosses zero between the two answers, and the output unit separates them with a large weight. From the zero "
+        "state it has one sign all the way, and most nets that fail have a cell state that has run away, so that the "
+        "output's sigmoid is flat.",
+        lambda rows, _: long_delays.runaway(rows),
     ),
     "tasks_against_weights": Drawing(
         "How many tasks cells of different sizes solve",

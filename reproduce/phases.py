@@ -1,0 +1,5 @@
+"""The initial state, whatever phase a periodic function begins with (PFG). `python reproduce/phases.py`."""
+
+from timing_tasks.cli.start import script
+
+script(__name__, __file__)
