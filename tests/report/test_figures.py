@@ -27,6 +27,7 @@ SOURCES = {
     },
     **{"ratios": "initial_state", "learned_states": "initial_state", "test_time": "initial_state", "stuck": "stuck"},
     "horizon": "horizon",
+    "tasks_against_weights": "recipes",
     "long_delays": "delays",
     "runaway": "delays",
 }

@@ -44,7 +44,7 @@ def build_net(condition: Condition, seed: int, replica: int) -> nn.Module:
         layer, features = _layer(model, condition)
         initial = None if model.name == "custom" else _initial_state(condition, layer)
         net = TimingNet(layer.double(), features, initial, condition.output_activation).double()
-    if isinstance(layer, PeepholeLSTM):
+    if model.name == "peephole_lstm":
         _draw_weights(net, condition, seed, replica)
     elif model.name in ("lstm", "gru"):
         _set_biases(layer, condition)
