@@ -5,8 +5,8 @@ This folder has nothing that could be imported: `timing_tasks.benchmark` is the 
 
 import sys
 
+from timing_tasks.cli.speed import engines, layers, nets, recipes, replicas
 from timing_tasks.errors import UserError
-from timing_tasks.speed import engines, layers, nets, recipes, replicas
 
 try:
     parts = {"layer": layers.main, "recipes": recipes.main, "replicas": replicas.main, "nets": nets.main}

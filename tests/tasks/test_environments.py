@@ -10,7 +10,7 @@ from timing_tasks.errors import ConfigurationError, UserError
 from timing_tasks.tasks import GTS, NMSD, Task, TaskError, check_task, stream
 
 gymnasium = pytest.importorskip("gymnasium")
-environments = pytest.importorskip("timing_tasks.environments")
+environments = pytest.importorskip("timing_tasks.tasks.environments")
 
 
 def play(environment, answer):

@@ -14,7 +14,9 @@ from timing_tasks.tasks import Purpose, Stream, Task, is_correct, stream
 try:
     import gymnasium
 except ImportError as error:
-    raise ImportError("timing_tasks.environments needs gymnasium: pip install 'timing-tasks[gymnasium]'") from error
+    raise ImportError(
+        "timing_tasks.tasks.environments needs gymnasium: pip install 'timing-tasks[gymnasium]'"
+    ) from error
 
 
 class TimingEnv(gymnasium.Env):  # type: ignore[misc]
@@ -31,7 +33,7 @@ class TimingEnv(gymnasium.Env):  # type: ignore[misc]
         periods: of an episode, by default as many as the task's training streams have.
 
     Example:
-        >>> from timing_tasks.environments import TimingEnv  # doctest: +SKIP
+        >>> from timing_tasks.tasks.environments import TimingEnv  # doctest: +SKIP
         >>> environment = TimingEnv(Task("gts"), seed=1)  # doctest: +SKIP
     """
 

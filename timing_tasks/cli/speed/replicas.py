@@ -10,12 +10,12 @@ import time
 import torch
 from rich.console import Console
 
+from timing_tasks.cli.speed.engines import CASES
 from timing_tasks.errors import UserError
 from timing_tasks.learning.online.engine import Engine, create
 from timing_tasks.learning.online.population import Population, State
 from timing_tasks.learning.online.torch_engine import TorchEngine
 from timing_tasks.report import tables
-from timing_tasks.speed.engines import CASES
 
 _CASE = "gts F=10 {0}, dense"
 _SHORT = 32  # net-steps of a first run, in which torch.compile compiles
