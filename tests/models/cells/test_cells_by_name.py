@@ -33,7 +33,7 @@ def net_of(name: str, state: str = "zero", replica: int = 0) -> TimingNet:
 
 def test_every_cell_has_its_name():
     assert set(CELL_NAMES) == set(CELLS)
-    with pytest.raises(ConfigurationError, match="model.cells='elman': one of peephole_lstm, "):
+    with pytest.raises(ConfigurationError, match=r"model\.cells='elman': one of peephole_lstm, "):
         Model("cell", 0, "elman", {"weights": 50})
 
 
