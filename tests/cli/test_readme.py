@@ -23,6 +23,7 @@ from timing_tasks.cli.schema import (
     ReliabilityKeys,
     VerdictKeys,
 )
+from timing_tasks.cli.scripts.everything import with_tables
 from timing_tasks.results.row import COLUMNS
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +105,15 @@ def test_commands_of_the_results_compose():
 def test_links_lead_somewhere(path: Path):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
         assert "://" in target or (path.parent / target).exists(), target
+
+
+def test_the_page_on_the_initial_state_has_the_tables_as_they_are(tmp_path: Path):
+    template = (ROOT / "reproduce" / "report" / "initial_state_page.md").read_text(encoding="utf-8")
+    page = (ROOT / "results" / "initial_state" / "README.md").read_text(encoding="utf-8")
+    assert with_tables(template, ROOT / "results") == page
+    table = (ROOT / "results" / "delays" / "table.md").read_text(encoding="utf-8")
+    assert table.partition("\n")[2].partition("\n## ")[0] in page
+    assert with_tables("a\n{missing}\nb\n", tmp_path) == "a\nb\n"
 
 
 def test_every_script_column_and_key_is_on_its_page():

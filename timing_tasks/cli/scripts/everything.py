@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from pathlib import Path
 
 from omegaconf import DictConfig
 
@@ -73,7 +75,25 @@ def main(config: DictConfig, call: Call) -> None:
     ]
     write_whole(output / "README.md", "\n".join(report))
     write_whole(output / "departures.md", pages_of["departures"])
+    if (output / "initial_state").is_dir():
+        template = (pages / "initial_state_page.md").read_text(encoding="utf-8")
+        write_whole(output / "initial_state" / "README.md", with_tables(template, output))
     print(f"report: {output / 'README.md'}")
+
+
+def with_tables(page: str, output: Path) -> str:
+    """A page in which a line `{folder}` has become the tables of that folder, or nothing where there are none.
+
+    Args:
+        page: its text.
+        output: the folder of the folders.
+    """
+
+    def tables(found: re.Match[str]) -> str:
+        path = output / found[1] / "table.md"
+        return re.sub(r"^#", "##", path.read_text(encoding="utf-8"), flags=re.MULTILINE) if path.exists() else ""
+
+    return re.sub(r"^\{(\w+)\}\n", tables, page, flags=re.MULTILINE)
 
 
 def _group(override: str) -> str:

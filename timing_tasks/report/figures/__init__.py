@@ -100,10 +100,9 @@ DRAWINGS = {
     ),
     "runaway": Drawing(
         "Why the zero state fails at long delays",
-        "Each point is a net at the end of its training. From a state that is not zero, learned or not, the cell state "
-        "crosses zero between the two answers, and the output unit separates them with a large weight. From the zero "
-        "state it has one sign all the way, and most nets that fail have a cell state that has run away, so that the "
-        "output's sigmoid is flat.",
+        "Each point is a net at the end of its training. From the zero state most nets that fail have a cell state that "
+        "has run away, so that the output's sigmoid is flat. From another state it often crosses zero between the two "
+        "answers, but it need not.",
         lambda rows, _: long_delays.runaway(rows),
     ),
     "tasks_against_weights": Drawing(
