@@ -1,12 +1,12 @@
-"""`python -m timing_tasks.benchmark` measures the engines; `layer`, `recipes` or `replicas` as first word, those."""
+"""`python -m timing_tasks.benchmark` measures the engines; `layer`, `recipes` or `gpu` as first word, those."""
 
 import sys
 
-from timing_tasks.benchmark import engines, layers, recipes, replicas
+from timing_tasks.benchmark import engines, gpu, layers, recipes
 from timing_tasks.errors import UserError
 
 try:
-    parts = {"layer": layers.main, "recipes": recipes.main, "replicas": replicas.main}
+    parts = {"layer": layers.main, "recipes": recipes.main, "gpu": gpu.main}
     if (part := parts.get(" ".join(sys.argv[1:2]))) is not None:
         part(sys.argv[2:])
     else:
