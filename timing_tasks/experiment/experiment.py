@@ -9,6 +9,7 @@ from typing import Any
 
 import timing_tasks
 from timing_tasks.conditions.condition import Condition
+from timing_tasks.learning.online.engine import digits_of
 from timing_tasks.results.description import describe
 
 
@@ -66,6 +67,6 @@ def identity(name: str, protocol: str, seed: int, engine: str) -> dict[str, obje
         "experiment": name,
         "protocol": protocol,
         "version": timing_tasks.__version__,
-        "engine": engine,
+        "engine": digits_of(engine),
         "seed": seed,
     }
