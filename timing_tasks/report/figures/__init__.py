@@ -101,8 +101,8 @@ DRAWINGS = {
     "runaway": Drawing(
         "Why the zero state fails at long delays",
         "Each point is a net at the end of its training. From the zero state most nets that fail have a cell state "
-        "that has run away, so that the output's sigmoid is flat. From another state it often crosses zero between the two "
-        "answers, but it need not.",
+        "that has run away, so that the output's sigmoid is flat. From another state it often crosses zero between "
+        "the two answers, but it need not.",
         lambda rows, _: long_delays.runaway(rows),
     ),
     "tasks_against_weights": Drawing(
