@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from timing_tasks.report.figures import horizon, initial_states, intervals, long_delays, nets, trajectories
+from timing_tasks.report.figures import horizon, initial_states, intervals, long_delays, nets, phases, trajectories
 from timing_tasks.report.figures.style import png, svg
 from timing_tasks.results.published import Published
 from timing_tasks.results.row import Row
@@ -98,11 +98,17 @@ DRAWINGS = {
         long_delays.long_delays,
         beside="table1",
     ),
+    "phases": Drawing(
+        "The initial state, whatever the first phase",
+        "Median training streams of nets that generate a function from its phase m on. Above nets without peepholes, "
+        "below with.",
+        lambda rows, _: phases.phases(rows),
+    ),
     "runaway": Drawing(
         "Why the zero state fails at long delays",
-        "Each point is a net at the end of its training. From the zero state most nets that fail have a cell state that "
-        "has run away, so that the output's sigmoid is flat. From another state it often crosses zero between the two "
-        "answers, but it need not.",
+        "Each point is a net at the end of its training. From the zero state most nets that fail have a cell state "
+        "that has run away, so that the output's sigmoid is flat. From another state it often crosses zero between "
+        "the two answers, but it need not.",
         lambda rows, _: long_delays.runaway(rows),
     ),
     "tasks_against_weights": Drawing(
