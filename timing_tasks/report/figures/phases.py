@@ -21,8 +21,8 @@ _LOOKS = {
     "fixed 1.0": {"color": PURPLE, "marker": "D"},
 }
 _NOTE = (
-    "Median over all nets. Open, at the top: fewer than half of the nets were\nsolved when they were given up, all after "
-    "as many streams."
+    "Median over all nets. Open, at the top: fewer than half of the nets were\nsolved when they were given up, all "
+    "after as many streams."
 )
 
 
