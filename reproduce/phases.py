@@ -1,4 +1,4 @@
-"""The initial state, whatever phase a periodic function begins with (PFG). `python reproduce/phases.py`."""
+"""The initial state, whatever phase a cosine begins with (PFG). `python reproduce/phases.py`."""
 
 from timing_tasks.cli.start import script
 

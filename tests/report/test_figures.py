@@ -30,6 +30,7 @@ SOURCES = {
     "tasks_against_weights": "recipes",
     "long_delays": "delays",
     "runaway": "delays",
+    "phases": "phases",
 }
 
 

@@ -16,10 +16,14 @@ from timing_tasks.conditions.initial_state import NamedInitialState
 from timing_tasks.conditions.model import Model
 from timing_tasks.conditions.recipe import BPTT
 
-TABLES = ("comparison", "variants", "initial_states", "test_time", "recipes_summary", "recipes", "horizon", "answers")
+TABLES = (
+    *("comparison", "variants", "initial_states", "test_time", "recipes_summary", "recipes", "horizon"),
+    *("answers", "phases"),
+)
 FIGURES = (
     *("streams_against_interval", "delays", "spikes", "functions", "start"),
     *("ratios", "learned_states", "stuck", "test_time", "horizon", "long_delays", "runaway", "tasks_against_weights"),
+    "phases",
 )
 
 

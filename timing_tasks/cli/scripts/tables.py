@@ -11,6 +11,7 @@ from timing_tasks.report.tables.answers import answers
 from timing_tasks.report.tables.comparison import comparison
 from timing_tasks.report.tables.horizon import horizon
 from timing_tasks.report.tables.pairs import initial_states, test_time, variants
+from timing_tasks.report.tables.phases import phases
 from timing_tasks.report.tables.recipes import recipes, summary
 from timing_tasks.results.published import Published
 from timing_tasks.results.reliability import Reliability
@@ -43,6 +44,7 @@ TABLES: dict[str, Callable[[str, Sources], Table | None]] = {
     "test_time": lambda title, of: test_time(f"{title} at test time", of.rows),
     "recipes_summary": lambda title, of: summary(title, of.rows, of.seconds),
     "recipes": lambda title, of: recipes(f"{title}, condition by condition", of.rows, of.seconds),
+    "phases": lambda title, of: phases(title, of.rows),
     "answers": lambda title, of: answers(f"{title}: the two answers", of.rows),
     "horizon": lambda title, of: horizon(title, of.rows, of.conditions[0].protocol.forget_gate_bias),
 }

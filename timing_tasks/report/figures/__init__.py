@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from timing_tasks.report.figures import horizon, initial_states, intervals, long_delays, nets, trajectories
+from timing_tasks.report.figures import horizon, initial_states, intervals, long_delays, nets, phases, trajectories
 from timing_tasks.report.figures.style import png, svg
 from timing_tasks.results.published import Published
 from timing_tasks.results.row import Row
@@ -97,6 +97,12 @@ DRAWINGS = {
         "(Kaplan-Meier, over all nets), where half of the nets are solved. Grey: the on-line rule and the paper.",
         long_delays.long_delays,
         beside="table1",
+    ),
+    "phases": Drawing(
+        "The initial state, whatever the first phase",
+        "Median training streams of nets that generate a function from its phase m on. Above nets without peepholes, "
+        "below with.",
+        lambda rows, _: phases.phases(rows),
     ),
     "runaway": Drawing(
         "Why the zero state fails at long delays",
