@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from timing_tasks.conditions.condition import Condition
-from timing_tasks.conditions.model import Model
+from timing_tasks.conditions.model import STATELESS_CELLS, Model
 from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.models.cells.sized import make_cell
@@ -42,7 +42,8 @@ def build_net(condition: Condition, seed: int, replica: int) -> nn.Module:
             made: nn.Module = model.make(condition.task, key)
             return made.double()
         layer, features = _layer(model, condition)
-        initial = None if model.name == "custom" else _initial_state(condition, layer)
+        is_stateless = model.name == "custom" or (model.name == "cell" and model.target in STATELESS_CELLS)
+        initial = None if is_stateless else _initial_state(condition, layer)
         net = TimingNet(layer.double(), features, initial, condition.output_activation).double()
     if model.name == "peephole_lstm":
         _draw_weights(net, condition, seed, replica)

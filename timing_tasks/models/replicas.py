@@ -121,7 +121,10 @@ class Replicas(nn.Module):
 
 
 def can_be_mapped(nets: Sequence[nn.Module]) -> bool:
-    """Whether `torch.vmap` gives what the nets give one by one, gradients included; nets differ in parameters alone."""
+    """Whether `torch.vmap` gives what the nets give one by one, with digits that do not depend on how many there are.
+
+    The nets must differ only in their parameters.
+    """
     first = nets[0]
     if not all(
         len(buffers := list(net.buffers())) == len(list(first.buffers()))
@@ -137,9 +140,11 @@ def can_be_mapped(nets: Sequence[nn.Module]) -> bool:
     }
     if not own:
         return False
-    x = torch.linspace(-1.0, 1.0, 20, dtype=torch.float64, device=next(iter(own.values())).device).reshape(2, 2, 5, 1)
+    x = torch.linspace(-1.0, 1.0, 192, dtype=torch.float64, device=next(iter(own.values())).device).reshape(2, 3, 32, 1)
     try:
         outputs = _mapped(first, own, [0, 1], x)
+        if not torch.equal(outputs, _mapped(first, own, [0, 1] * ROWS, x.repeat(ROWS, 1, 1, 1))[:2]):
+            return False
         torch.autograd.backward(outputs.sum())
         singly = torch.stack([net(one) for net, one in zip(some, x, strict=True)])
     except Exception:  # whatever torch.vmap says of the net
