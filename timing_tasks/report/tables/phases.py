@@ -27,7 +27,7 @@ def by_phase(rows: Sequence[Row]) -> dict[Key, dict[str, dict[int, list[Row]]]]:
     found: dict[Key, dict[str, dict[int, list[Row]]]] = {}
     for row in sorted(rows, key=lambda one: (one.interval, one.peepholes, _place(one))):
         phases = found.setdefault((row.waveform, row.interval, row.peepholes), {}).setdefault(row.initial_state, {})
-        phases.setdefault(row.asked.first_phase, []).append(row)
+        phases.setdefault(int(getattr(row.asked, "first_phase", 0)), []).append(row)
     return found
 
 
