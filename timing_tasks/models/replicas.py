@@ -126,6 +126,8 @@ def can_be_mapped(nets: Sequence[nn.Module]) -> bool:
     The nets must differ only in their parameters.
     """
     first = nets[0]
+    if not getattr(getattr(first, "layer", None), "can_be_mapped", True):
+        return False
     if not all(
         len(buffers := list(net.buffers())) == len(list(first.buffers()))
         and all(map(torch.equal, buffers, first.buffers()))

@@ -47,6 +47,8 @@ class Mamba2(RecurrentLayer):
         (torch.Size([16, 50, 10]), torch.Size([10, 16, 8]), torch.Size([3, 16, 26]))
     """
 
+    can_be_mapped = False  # the convolution rounds by how many nets torch.vmap puts into it
+
     def __init__(self, input_size: int, hidden_size: int, state_size: int | None = None) -> None:
         super().__init__(input_size, hidden_size)
         self.state_size = min(hidden_size, 8) if state_size is None else state_size
