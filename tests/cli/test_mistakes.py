@@ -72,7 +72,7 @@ MISTAKES = [
     ("protocol.momentum={nmsd:{10:1}}", "protocol.momentum", "not including, 1"),
     ("protocol.update_when_wrong=maybe", "protocol.update_when_wrong", "true or false"),
     ("task=null", "task", "gts, msd"),
-    ("recipe=rtrl", "recipe", "bptt, bptt_intervals, online"),
+    ("recipe=rtrl", "recipe", "bptt, bptt_cells, bptt_intervals, online"),
     ("recipe.streams=2", "recipe.streams", "no such key"),
     ("recipe=bptt trainer=gpus", "trainer.accelerator", "sees no GPU here"),
     ("recipe=bptt recipe.streams=0", "recipe.streams", "from 1"),
