@@ -213,10 +213,11 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Mean
     if constexpr (NEEDS & EXTENDED) x = select(steps_left == I::load(n.start), R::load(n.input_at_start), x);
     R s_old = only(~first, R::load(n.s)), y_old = only(~first, R::load(n.y));
     if constexpr (NEEDS & EXTENDED) {
+        // Weights that are not learned are not read: the plain step, which other company may bring, does not know them.
         lesson.learn_s0 = is(LEARN_CELL_STATE);
         lesson.learn_y0 = is(LEARN_CELL_OUTPUT);
-        s_old = select(first, weight(S_0) + R::load(n.noise_s), s_old);
-        y_old = select(first, weight(Y_0) + R::load(n.noise_y), y_old);
+        s_old = select(first, only(lesson.learn_s0, weight(S_0)) + R::load(n.noise_s), s_old);
+        y_old = select(first, only(lesson.learn_y0, weight(Y_0)) + R::load(n.noise_y), y_old);
     }
     const R s_seen = only(peepholes, s_old);
     lesson.x = x;

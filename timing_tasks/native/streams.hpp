@@ -247,8 +247,6 @@ public:
             seat.pack.weight[w][seat.lane] = state.weights[r * WEIGHTS + w];
             seat.pack.delta[w][seat.lane] = state.deltas[r * WEIGHTS + w];
         }
-        // The plainest step reads no initial state. So that others do not, either, where such a net has company:
-        if (!(needs(condition) & EXTENDED)) seat.pack.weight[S_0][seat.lane] = seat.pack.weight[Y_0][seat.lane] = 0.0;
         TIMING_TASKS_UNROLL
         for (int t = 0; t < KEPT; ++t) seat.pack.any_trace(t)[seat.lane] = state.traces[r * TRACES + t];
     }
@@ -279,7 +277,7 @@ public:
         state.squared_error[r] = canonical(running ? seat.pack.squared_error[seat.lane] : net.squared_error);
         TIMING_TASKS_UNROLL
         for (int w = 0; w < WEIGHTS; ++w) {
-            if ((w != S_0 && w != Y_0) || needs(*net.condition) & EXTENDED) state.weights[r * WEIGHTS + w] = canonical(seat.pack.weight[w][seat.lane]);
+            state.weights[r * WEIGHTS + w] = canonical(seat.pack.weight[w][seat.lane]);
             state.deltas[r * WEIGHTS + w] = canonical(seat.pack.delta[w][seat.lane]);
         }
         TIMING_TASKS_UNROLL

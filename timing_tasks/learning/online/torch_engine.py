@@ -153,8 +153,10 @@ class _Run(Columns):
 
         # Forward (PAPER.md 1).
         shift_s, shift_y = self._shift(training)
-        s_old = torch.where(first, w["s_0"] + shift_s, n.cell_state)
-        y_old = torch.where(first, w["y_0"] + shift_y, n.cell_output)
+        s_0 = torch.where(self.learn_cell_state == 1, w["s_0"], 0.0)
+        y_0 = torch.where(self.learn_cell_output == 1, w["y_0"], 0.0)
+        s_old = torch.where(first, s_0 + shift_s, n.cell_state)
+        y_old = torch.where(first, y_0 + shift_y, n.cell_output)
         u = cell.forward(w, x, s_old, y_old, self.peepholes == 1, self.forget_gate == 1, self.centred_logistic == 1)
         net_k = w["w_kh"] * u.y + w["b_k"]
         squashed = torch.sigmoid(net_k)
