@@ -19,13 +19,12 @@ def population(conditions=CONDITIONS, replicas: int = 3, seed: int = 7) -> Popul
 
 
 def assert_same(a: State, b: State, **tolerance: float) -> None:
-    """Equal within the tolerance, or bit for bit: the sign of a zero and NaN included."""
     for name, tensor in a.tensors().items():
         other = b.tensors()[name]
         if tolerance and tensor.dtype == torch.float64:
             torch.testing.assert_close(tensor, other, msg=lambda text, name=name: f"{name}: {text}", **tolerance)
         else:
-            assert tensor.numpy().tobytes() == other.numpy().tobytes(), name
+            assert torch.equal(tensor, other), name
 
 
 def busy_weights(state: State) -> None:

@@ -246,7 +246,7 @@ def test_memory_of_a_replica_is_small():
     assert state.traces.shape == (1000, TRACES)
 
 
-@pytest.mark.parametrize(("name", "threads", "key"), [("tpu", None, "engine"), ("torch", 0, "engine.threads")])
+@pytest.mark.parametrize(("name", "threads", "key"), [("cuda", None, "engine"), ("torch", 0, "engine.threads")])
 def test_engines_that_are_not_there_are_refused(name, threads, key):
     with pytest.raises(ConfigurationError) as raised:
         create(name, threads)

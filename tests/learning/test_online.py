@@ -12,7 +12,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
 from tests.helpers.conditions import QUICK_CONDITIONS as CONDITIONS
 from tests.helpers.conditions import described, make_condition
-from tests.helpers.engines import assert_same, needs_native
+from tests.helpers.engines import assert_same
 from timing_tasks.conditions.recipe import BPTT
 from timing_tasks.errors import ConfigurationError
 from timing_tasks.experiment import run as experiment
@@ -160,85 +160,28 @@ def test_the_torch_engine_serves_too(tmp_path: Path):
     ]
 
 
-GPU = {"accelerator": "gpu", "devices": 1, "num_nodes": 1}
-
-
-@pytest.fixture
-def _a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lightning sees a GPU, and a state that moves there is a copy."""
+def test_on_gpus_the_torch_engine_computes_on_them_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     for name, value in (("device_count", 1), ("is_available", True), ("get_device_capability", (9, 0))):
         monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
     for name in ("set_device", "empty_cache", "get_device_name"):
         monkeypatch.setattr(torch.cuda, name, lambda *_: None)
-    monkeypatch.setattr(State, "to", lambda state, device: state.clone() if "cuda" in str(device) else state)
-
-
-@pytest.mark.usefixtures("_a_gpu")
-def test_on_gpus_the_torch_engine_computes_on_them_and_nothing_else_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
     asked, run = set(), TorchEngine.run
 
     def on_the_cpu_instead(engine: TorchEngine, population: Population, state: State, net_steps: int) -> None:
-        asked.add(engine.device)
+        asked.add((engine.device, engine.block, net_steps % engine.block, state.weights.device.type))
         run(TorchEngine(), population, state, net_steps)
 
     few = (make_condition(CONDITIONS[0].task, streams=10),)
     plain = experiment.run(described(tmp_path, conditions=few, engine="torch"))
     monkeypatch.setattr(TorchEngine, "run", on_the_cpu_instead)
-    rows = experiment.run(described(tmp_path, conditions=few, engine="torch", trainer=GPU, output=tmp_path / "gpu"))
-    assert rows == plain
-    assert asked == {torch.device("cuda", 0)}
-
-
-@needs_native
-@pytest.mark.usefixtures("_a_gpu")
-def test_rows_of_the_cuda_engine_are_the_native_ones_and_stand_beside_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    from tests.helpers.fake_gpu import FakeGpu
-    from timing_tasks.learning.online.cuda import CudaEngine
-
-    gpu = FakeGpu()
-
-    class OnTheCpuInstead(CudaEngine):
-        def run(self, population: Population, state: State, net_steps: int) -> None:
-            before = state.training_streams.clone()
-            self.device = torch.device("cpu")
-            super().run(population, state, net_steps)
-            self.device = torch.device("cuda", 0)
-            assert (state.training_streams >= before).all()
-
-    native = experiment.run(described(tmp_path, replicas=4))
-    monkeypatch.setattr(
-        "timing_tasks.learning.online.engine.create",
-        lambda name, *_, **__: OnTheCpuInstead("cuda:0", gpu) if name == "cuda" else create(name, 1),
+    gpu = {"accelerator": "gpu", "devices": 1, "num_nodes": 1}
+    assert (
+        experiment.run(described(tmp_path, conditions=few, engine="torch", trainer=gpu, output=tmp_path / "gpu"))
+        == plain
     )
-    cuda = described(tmp_path, replicas=4, engine="cuda", trainer=GPU, output=tmp_path / "gpu")
-    rows = experiment.run(cuda)
-    assert rows == [replace(row, engine="cuda") for row in native]
-    assert gpu.launched
-    # A folder that the other engine began.
-    experiment.run(described(tmp_path, replicas=2, output=tmp_path / "both"))
-    both = experiment.run(replace(cuda, output=tmp_path / "both"))
-    assert [row.engine for row in both] == ["native", "native", "cuda", "cuda"] * 2
-    assert [replace(row, engine="native") for row in both] == native
-
-
-@needs_native
-def test_a_checkpoint_of_the_native_engine_serves_the_cuda_engine_and_the_other_way_round():
-    from tests.helpers.fake_gpu import FakeGpu
-    from timing_tasks.learning.online.cuda import CudaEngine
-
-    engines = (create("native", 1), CudaEngine("cpu", FakeGpu()), create("torch"))
-    modules = [OnlinePopulationModule(people(), engine) for engine in engines]
-    checkpoint: dict[str, object] = {}
-    modules[0].engine.run(people(), modules[0].state, 300)
-    modules[0].on_save_checkpoint(checkpoint)
-    for module in modules[1:]:
-        module.on_load_checkpoint(checkpoint)
-    assert_same(modules[0].state, modules[1].state)
-    assert modules[2].state.net_steps.sum() == 0  # other digits
+    assert asked == {(torch.device("cuda", 0), 4, 0, "cpu")}
 
 
 def test_the_processes_group_has_no_part_in_gpus(monkeypatch: pytest.MonkeyPatch):

@@ -1,15 +1,10 @@
 """The same digits for any chunks, threads, instruction set and other nets; arrays that do not fit are refused."""
 
-import random
-
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.helpers.conditions import CONDITIONS, READINGS
 from tests.helpers.engines import assert_same, needs_native, population
-from tests.helpers.strategies import FUZZ, populations
 from timing_tasks.errors import UserError
 from timing_tasks.learning.online.engine import Engine, create
 from timing_tasks.learning.online.population import Population, State
@@ -46,29 +41,6 @@ def test_same_digits_for_any_threads_instruction_set_and_company(replicas: int, 
         create("native", threads=1).run(alone, state, 4000)
         for name, tensor in reference.tensors().items():
             assert torch.equal(tensor[index], getattr(state, name)[0]), name
-
-
-@needs_native
-@settings(FUZZ, max_examples=100)
-@given(populations(), st.integers(0, 2**32))
-def test_any_population_has_the_same_bits_on_every_way(started: tuple[Population, State], division: int):
-    from timing_tasks.models import instruction_set
-
-    people, state = started
-    reference = state.clone()
-    create("native", threads=1).run(people, reference, 2100)
-    draw = random.Random(division)
-    for name in instruction_set.available():
-        engine, pieces, left = create("native", threads=draw.randint(1, 3)), state.clone(), 2100
-        engine.instruction_set = name
-        while left > 0:
-            steps = min(left, draw.choice([1, 2, 37, 700, 1500]))
-            rows = draw.sample(range(len(people)), len(people))  # in another order, and so beside others
-            some = pieces.at(rows)
-            engine.run(people.at(rows), some, steps)
-            pieces.put(rows, some, range(len(rows)))
-            left -= steps
-        assert_same(reference, pieces)
 
 
 @needs_native

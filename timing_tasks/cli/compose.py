@@ -97,8 +97,6 @@ class Call:
                     kept = [change for change in before if change.partition("=")[0] not in replaced]
                     config[group].changes = " ".join([*kept, *own])
         keys = [key for key, _, _ in map(_parted, self.overrides) if not key.startswith(("hydra.", "hydra/"))]
-        if "trainer" in config and config.trainer.accelerator == "gpu" and "engine" not in keys:
-            config.engine.name = "cuda"  # what GPUs are best at
         is_first_look = config.get("fast_dev_run", False)
         if not isinstance(is_first_look, bool):
             raise ConfigurationError("fast_dev_run", is_first_look, "true or false")

@@ -22,7 +22,7 @@ from timing_tasks.conditions.recipe import BPTT, ONLINE, RECIPES, Recipe, usual_
 from timing_tasks.errors import ConfigurationError, check_whole
 from timing_tasks.experiment.experiment import Experiment, identity
 from timing_tasks.experiment.started import check_started
-from timing_tasks.learning.online.engine import GPU_ENGINES, available
+from timing_tasks.learning.online.engine import available
 from timing_tasks.results.description import describe
 from timing_tasks.tasks.paper import PFG, TASKS
 from timing_tasks.tasks.suites import SUITES
@@ -56,8 +56,7 @@ def experiment(config: DictConfig) -> Experiment:
     threads = None if threads is None else whole("engine.threads", threads, 1, 4096)
     trainer = _trainer(values["trainer"], engine, nets)
     _try_out(nets)
-    if any(condition.recipe == ONLINE for condition in nets):
-        engine = available(engine)  # last: it may warn
+    engine = available(engine)  # last: it may warn
     return Experiment(
         name=values["name"],
         title=values["title"],
@@ -370,11 +369,9 @@ def _trainer(values: Mapping[str, Any], engine: str, conditions: Sequence[Condit
             raise ConfigurationError(
                 "trainer.accelerator", accelerator, "PyTorch sees no GPU here; cpu works everywhere"
             )
-        if engine not in GPU_ENGINES:
-            raise ConfigurationError("engine", engine, f"{' or '.join(GPU_ENGINES)} on GPUs")
+        if engine != "torch":
+            raise ConfigurationError("engine", engine, "torch on GPUs")
         devices = most if devices == -1 else devices
-    elif engine == "cuda":
-        raise ConfigurationError("engine", engine, "needs trainer=gpus")
     devices = whole("trainer.devices", devices, 1, most)
     machines = whole("trainer.num_nodes", values["num_nodes"], 1, 4096)
     check_started(devices, machines)

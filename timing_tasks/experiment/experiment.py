@@ -9,7 +9,6 @@ from typing import Any
 
 import timing_tasks
 from timing_tasks.conditions.condition import Condition
-from timing_tasks.learning.online.engine import digits_of
 from timing_tasks.results.description import describe
 
 
@@ -67,6 +66,6 @@ def identity(name: str, protocol: str, seed: int, engine: str) -> dict[str, obje
         "experiment": name,
         "protocol": protocol,
         "version": timing_tasks.__version__,
-        "engine": digits_of(engine),
+        "engine": engine,
         "seed": seed,
     }

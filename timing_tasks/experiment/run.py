@@ -160,7 +160,9 @@ def _fits(
 
     stored = torch.load(checkpoint, weights_only=True, mmap=True)["replicas"]["names"]
     wanted = [(c, r) for c in range(len(experiment.conditions)) for r in range(experiment.replicas)]
-    names = replica_names(Population.of(experiment.conditions, wanted, experiment.seed), _module_class(recipe).digits)
+    names = replica_names(
+        Population.of(experiment.conditions, wanted, experiment.seed), _module_class(recipe).engine_name
+    )
     place = dict(zip(names, wanted, strict=True))
     if not set(stored) <= place.keys():
         warnings.warn(f"{checkpoint} has other replicas, too, than these: all begin anew", stacklevel=2)

@@ -64,7 +64,6 @@ class PopulationModule(L.LightningModule):
         is_level: whether rank 0 has just received the replicas of all processes, as it does about every half second.
         recipe_name: of the recipe.
         engine_name: who executes the hot loop, as rows have it.
-        digits: the engine whose digits those are, see `Engine`.
         checkpoint_keys: what the module adds to a checkpoint.
     """
 
@@ -72,7 +71,6 @@ class PopulationModule(L.LightningModule):
     state: Progress
     recipe_name: ClassVar[str]
     engine_name: str
-    digits: str
     checkpoint_keys: ClassVar[tuple[str, ...]]
 
     def begin(self, population: Population) -> None:
@@ -182,15 +180,15 @@ class PopulationModule(L.LightningModule):
         raise NotImplementedError
 
     def names(self) -> list[str]:
-        """What distinguishes a replica from all others, its version and the digits of its engine included."""
+        """What distinguishes a replica from all others: another version or engine would go on with other digits."""
         if not self._known_names:
-            self._known_names = replica_names(self.population, self.digits)
+            self._known_names = replica_names(self.population, self.engine_name)
         return self._known_names
 
 
-def replica_names(population: Population, digits: str) -> list[str]:
+def replica_names(population: Population, engine_name: str) -> list[str]:
     """See `PopulationModule.names`; a net that learns by the online recipe goes on under a larger budget."""
-    made_by = f"{timing_tasks.__version__} {digits}"
+    made_by = f"{timing_tasks.__version__} {engine_name}"
     decisive = [replace(c, budget=_ANY_BUDGET) if c.recipe == ONLINE else c for c in population.conditions]
     conditions = [hashlib.sha256(f"{made_by} {c!r}".encode()).hexdigest()[:32] for c in decisive]
     numbers = zip(population.condition.tolist(), population.seed.tolist(), population.replica.tolist(), strict=True)

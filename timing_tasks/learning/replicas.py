@@ -52,7 +52,7 @@ class ReplicasModule(PopulationModule, TimingModule):
         population: the replicas, all of conditions with the recipe `bptt`.
     """
 
-    recipe_name, engine_name, digits = "bptt", "torch", "torch"
+    recipe_name, engine_name = "bptt", "torch"
     checkpoint_keys = ("state_dict", "optimizer_states", "replicas")
 
     def __init__(self, population: Population) -> None:

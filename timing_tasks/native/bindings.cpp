@@ -138,18 +138,6 @@ void run_scalar(const Bytes& conditions, const Integers& offsets, const Reals& t
     scalar::run(view, net_steps);
 }
 
-std::vector<int> condition_needs(const Bytes& conditions) {
-    const auto* const records = reinterpret_cast<const Condition*>(conditions.data());
-    std::vector<int> result;
-    for (std::size_t c = 0; c < conditions.size() / sizeof(Condition); ++c) result.push_back(needs(records[c]));
-    return result;
-}
-
-void run_one_net(const Bytes& conditions, const Integers& offsets, const Reals& targets, const Integers& keys,
-                 const nb::dict& state, std::int64_t net_steps, int needs) {
-    one_net::run(population(conditions, offsets, targets, keys, state), net_steps, needs);
-}
-
 template <class T>
 constexpr const char* type_name() {
     return std::is_same_v<T, double> ? "float64" : "int64";
@@ -193,39 +181,11 @@ std::vector<std::tuple<std::string, std::string, std::int64_t>> condition_fields
     return fields;
 }
 
-// The names of a State's pointers in their order, which the kernel of the cuda engine is given as a table of addresses.
-std::vector<std::string> state_fields() {
-    std::vector<std::string> names(sizeof(State) / sizeof(double*));
-#define TIMING_TASKS_FIELD(name) names.at(offsetof(State, name) / sizeof(double*)) = #name
-    TIMING_TASKS_FIELD(weights);
-    TIMING_TASKS_FIELD(deltas);
-    TIMING_TASKS_FIELD(traces);
-    TIMING_TASKS_FIELD(cell_output);
-    TIMING_TASKS_FIELD(cell_state);
-    TIMING_TASKS_FIELD(carried_output);
-    TIMING_TASKS_FIELD(carried_state);
-    TIMING_TASKS_FIELD(squared_error);
-    TIMING_TASKS_FIELD(verdict);
-    TIMING_TASKS_FIELD(phase);
-    TIMING_TASKS_FIELD(training_streams);
-    TIMING_TASKS_FIELD(test_stream);
-    TIMING_TASKS_FIELD(period);
-    TIMING_TASKS_FIELD(step);
-    TIMING_TASKS_FIELD(targets);
-    TIMING_TASKS_FIELD(training_size);
-    TIMING_TASKS_FIELD(test_size);
-    TIMING_TASKS_FIELD(net_steps);
-#undef TIMING_TASKS_FIELD
-    return names;
-}
-
 }  // namespace
 
 NB_MODULE(_timing_tasks_native, m) {
     m.attr("WEIGHTS") = static_cast<int>(WEIGHTS);
     m.attr("TRACES") = TRACES;
-    m.attr("FULL_GRADIENT") = static_cast<int>(FULL_GRADIENT);
-    m.attr("STATE_FIELDS") = state_fields();
     m.attr("CONDITION_BYTES") = sizeof(Condition);
     m.attr("CONDITION_FIELDS") = condition_fields();
     m.def("instruction_sets", &instruction_sets);
@@ -234,8 +194,5 @@ NB_MODULE(_timing_tasks_native, m) {
           nb::arg("net_steps"), nb::arg("threads"), nb::arg("instruction_set"));
     m.def("run_scalar", &run_scalar, nb::arg("conditions"), nb::arg("offsets"), nb::arg("targets"), nb::arg("keys"),
           nb::arg("state"), nb::arg("net_steps"));
-    m.def("needs", &condition_needs, nb::arg("conditions"));
-    m.def("run_one_net", &run_one_net, nb::arg("conditions"), nb::arg("offsets"), nb::arg("targets"), nb::arg("keys"),
-          nb::arg("state"), nb::arg("net_steps"), nb::arg("needs"));
     bind_layer(m);
 }

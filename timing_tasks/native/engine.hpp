@@ -20,10 +20,6 @@ void run(const timing_tasks::Population& population, std::int64_t net_steps, int
 std::array<double, 3> throughput();
 }
 #endif
-// The body of the GPU's kernel on this processor, with the step for at least the given needs.
-namespace one_net {
-void run(const timing_tasks::Population& population, std::int64_t net_steps, int needs);
-}
 // The same work, one net at a time in plain scalar code: what the benchmark compares with.
 namespace scalar {
 void run(const timing_tasks::Population& population, std::int64_t net_steps);

@@ -1,12 +1,12 @@
 // Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011): random numbers as a pure function of key and counter.
 #pragma once
 
-#include "compiler.hpp"
+#include <array>
+#include <cstdint>
 
 namespace timing_tasks {
 
 inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
-    TIMING_TASKS_ROLLED
     for (int round = 0; round < 10; ++round) {
         const std::uint64_t product0 = std::uint64_t{0xD2511F53} * counter[0];
         const std::uint64_t product1 = std::uint64_t{0xCD9E8D57} * counter[2];

@@ -2,6 +2,9 @@
 // the on-line recipe; when the module is imported, both sides' fields are compared by name, type and offset.
 #pragma once
 
+#include <array>
+#include <cstdint>
+
 #include "philox.hpp"
 
 namespace timing_tasks {

@@ -2,7 +2,7 @@
 // operations that each instruction set has its own word for.
 #pragma once
 
-#include "compiler.hpp"
+#include <cstdint>
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -10,40 +10,15 @@
 #include <arm_neon.h>
 #endif
 
-namespace TIMING_TASKS_ISA {
-
-// Numbers by themselves: what a thread of a GPU has.
-struct Numbers {
-    typedef double Real, StoredReal;
-    typedef std::int64_t Int, StoredInt;
-    typedef bool Mask;
-
-    static TIMING_TASKS_INLINE Real fma(Real a, Real b, Real c) { return __builtin_fma(a, b, c); }
-    static TIMING_TASKS_INLINE Real smaller(Real a, Real b) { return a < b ? a : b; }
-    static TIMING_TASKS_INLINE Real larger(Real a, Real b) { return a > b ? a : b; }
-    static TIMING_TASKS_INLINE Int as_int(Real a) { return timing_tasks::bits_of(a); }
-    static TIMING_TASKS_INLINE Real as_real(Int a) { return timing_tasks::from_bits(a); }
-    static TIMING_TASKS_INLINE Real magnitude(Real a) { return as_real(as_int(a) & INT64_MAX); }
-    static TIMING_TASKS_INLINE Mask negated(Mask mask) { return !mask; }
-    static TIMING_TASKS_INLINE Mask less(Real a, Real b) { return a < b; }
-    static TIMING_TASKS_INLINE Mask equal(Int a, Int b) { return a == b; }
-    static TIMING_TASKS_INLINE Mask has_any(Int a, Int b) { return (a & b) != 0; }
-    static TIMING_TASKS_INLINE Real select(Mask mask, Real yes, Real no) { return mask ? yes : no; }
-    static TIMING_TASKS_INLINE Int select(Mask mask, Int yes, Int no) { return mask ? yes : no; }
-    static TIMING_TASKS_INLINE Real only(Mask mask, Real a) { return mask ? a : 0.0; }
-    static TIMING_TASKS_INLINE Real add_where(Mask mask, Real a, Real b) { return mask ? a + b : a; }
-    static TIMING_TASKS_INLINE unsigned bits(Mask mask) { return mask; }
-    template <class T>
-    static TIMING_TASKS_INLINE void put(T* lanes, int, T value) { *lanes = value; }
-    static TIMING_TASKS_INLINE Int look_up16(const std::int64_t* table, Int index) { return table[index & 15]; }
-};
-
-#if defined(__CUDACC_RTC__)
-
-template <int W>
-struct Register : Numbers {};
-
+// The step is one long straight line; left to itself, the compiler would cut it into calls.
+#if defined(__SANITIZE_ADDRESS__)  // which would make of a whole step in one function something that takes hours to compile
+#define TIMING_TASKS_ALWAYS_INLINE
 #else
+#define TIMING_TASKS_ALWAYS_INLINE __attribute__((always_inline))
+#endif
+#define TIMING_TASKS_INLINE inline TIMING_TASKS_ALWAYS_INLINE
+
+namespace TIMING_TASKS_ISA {
 
 // The vector types (one by one, since GCC takes no vector_size that depends on a template parameter).
 template <int W>
@@ -61,9 +36,6 @@ TIMING_TASKS_TYPES(4)
 TIMING_TASKS_TYPES(8)
 #undef TIMING_TASKS_TYPES
 
-template <int W>
-struct Register;
-
 // Any width. A mask lane is all ones or all zeros.
 template <int W>
 struct Vectors : Types<W> {
@@ -78,11 +50,7 @@ struct Vectors : Types<W> {
     }
     static TIMING_TASKS_INLINE Real smaller(Real a, Real b) { return a < b ? a : b; }
     static TIMING_TASKS_INLINE Real larger(Real a, Real b) { return a > b ? a : b; }
-    static TIMING_TASKS_INLINE Int as_int(Real a) { return (Int)a; }
-    static TIMING_TASKS_INLINE Real as_real(Int a) { return (Real)a; }
     static TIMING_TASKS_INLINE Real magnitude(Real a) { return (Real)((Int)a & INT64_MAX); }
-    template <class M>
-    static TIMING_TASKS_INLINE M negated(M mask) { return ~mask; }
     static TIMING_TASKS_INLINE Mask less(Real a, Real b) { return a < b; }
     static TIMING_TASKS_INLINE Mask equal(Int a, Int b) { return a == b; }
     static TIMING_TASKS_INLINE Mask has_any(Int a, Int b) { return (a & b) != 0; }
@@ -100,9 +68,6 @@ struct Vectors : Types<W> {
     static TIMING_TASKS_INLINE void put(std::int64_t* lanes, int lane, std::int64_t value) {
         reinterpret_cast<typename Types<W>::StoredInt*>(lanes)[0][lane] = value;
     }
-    static TIMING_TASKS_INLINE void put(double* lanes, int lane, double value) {
-        Register<W>::put(reinterpret_cast<std::int64_t*>(lanes), lane, timing_tasks::bits_of(value));
-    }
     // table[index mod 16] in every lane.
     static TIMING_TASKS_INLINE Int look_up16(const std::int64_t* table, Int index) {
         Int result;
@@ -113,9 +78,6 @@ struct Vectors : Types<W> {
 
 template <int W>
 struct Register : Vectors<W> {};
-
-template <>
-struct Register<1> : Numbers {};
 
 #if defined(__ARM_NEON) && defined(__aarch64__)
 template <>
@@ -129,7 +91,6 @@ struct Register<2> : Vectors<2> {
 #if defined(__AVX2__) && defined(__FMA__)
 template <>
 struct Register<4> : Vectors<4> {
-    using Vectors<4>::put;
     static TIMING_TASKS_INLINE Real fma(Real a, Real b, Real c) { return _mm256_fmadd_pd(a, b, c); }
     static TIMING_TASKS_INLINE Real smaller(Real a, Real b) { return _mm256_min_pd(a, b); }
     static TIMING_TASKS_INLINE Real larger(Real a, Real b) { return _mm256_max_pd(a, b); }
@@ -151,7 +112,6 @@ struct Register<4> : Vectors<4> {
 // A mask is a bit a lane, in a register of its own.
 template <>
 struct Register<8> : Vectors<8> {
-    using Vectors<8>::put;
     typedef __mmask8 Mask;
 
     static TIMING_TASKS_INLINE Real fma(Real a, Real b, Real c) { return _mm512_fmadd_pd(a, b, c); }
@@ -175,8 +135,6 @@ struct Register<8> : Vectors<8> {
         return (Int)_mm512_permutex2var_epi64(_mm512_load_si512(table), (__m512i)index, _mm512_load_si512(table + 8));
     }
 };
-#endif
-
 #endif
 
 }  // namespace TIMING_TASKS_ISA

@@ -73,6 +73,15 @@ struct Lesson {
     Real<W, G> s_by_s, s_by_y, y_by_s, y_by_y, by_o, at_y;
 };
 
+// A lesson that changes nothing: every trace is 1 * trace + 0, every delta 1 * delta + 0, no weight moves.
+template <int W, int G>
+Lesson<W, G> nothing_to_learn() {
+    Lesson<W, G> lesson{};
+    lesson.f = lesson.s_by_s = lesson.y_by_y = Real<W, G>::filled(1.0);
+    lesson.keep = ~lesson.keep;
+    return lesson;
+}
+
 // Learning (PAPER.md 2): traces ds/dw start at 0 with the stream; delta = momentum * delta - learning rate * dE/dw.
 // Outside training the traces are 0. Where a lane does not descend, each delta is 1 * delta + 0: every factor of that 0 is masked, not multiplied by it,
 // for a state that has run off to infinity must not reach the weights.
@@ -97,16 +106,8 @@ struct Learning {
             delta.store(n.delta[w] + g * W);
             add_where(moving, R::load(n.weight[w] + g * W), delta).store(n.weight[w] + g * W);
         };
-        const auto carried = [&](int w, const R& change) TIMING_TASKS_ALWAYS_INLINE {
-            return fma(f, only(keep, R::load(n.trace[w] + g * W)), change);
-        };
         const auto carry = [&](int w, const R& change) TIMING_TASKS_ALWAYS_INLINE {
-            const R trace = carried(w, change);
-            trace.store(n.trace[w] + g * W);
-            return trace;
-        };
-        const auto carry_where = [&](const Mask<W, 1>& mask, int w, const R& change) TIMING_TASKS_ALWAYS_INLINE {
-            const R trace = only(mask, carried(w, change));
+            const R trace = fma(f, only(keep, R::load(n.trace[w] + g * W)), change);
             trace.store(n.trace[w] + g * W);
             return trace;
         };
@@ -143,11 +144,10 @@ struct Learning {
                 descend(S_0, only(one(lesson.learn_s0, g), through_both(S_0, zero, zero, one(lesson.from_s0, g), zero)));
                 descend(Y_0, only(one(lesson.learn_y0, g), through_both(Y_0, zero, zero, zero, one(lesson.from_y0, g))));
             } else if constexpr (NEEDS & EXTENDED) {
-                const Mask<W, 1> learn_s0 = one(lesson.learn_s0, g), learn_y0 = one(lesson.learn_y0, g);
-                const R to_s0 = at_s * carry_where(learn_s0, S_0, one(lesson.from_s0, g));
-                const R to_y0 = fma(at_s, carry_where(learn_y0, Y_0, one(lesson.from_y0, g)), one(lesson.at_y0, g));
-                descend(S_0, only(learn_s0, to_s0));
-                descend(Y_0, only(learn_y0, to_y0));
+                const R to_s0 = at_s * carry(S_0, one(lesson.from_s0, g));
+                const R to_y0 = fma(at_s, carry(Y_0, one(lesson.from_y0, g)), one(lesson.at_y0, g));
+                descend(S_0, only(one(lesson.learn_s0, g), to_s0));
+                descend(Y_0, only(one(lesson.learn_y0, g), to_y0));
             }
         } else if constexpr (SLICE % 4 == 1) {
             const R by_i = one(lesson.by_i, g);
@@ -183,17 +183,11 @@ struct Learning {
     }
 };
 
-// What stands in for the learning of another pack where there is none.
-struct NothingMeanwhile {
-    template <int POINT>
-    TIMING_TASKS_INLINE void part() const {}
-};
-
 // One step of the network on a pack. Its sigmoids are long chains of dependent operations; between them `meanwhile`, the
 // learning of another pack's last step, keeps the processor busy.
 // NEEDS: of the lanes together, see Need. They add work, and never change a digit.
-template <int NEEDS, int W, int G, class Meanwhile>
-TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Meanwhile& meanwhile) {
+template <int W, int G, int NEEDS>
+TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Learning<W, G, NEEDS>& meanwhile) {
     using R = Real<W, G>;
     using M = Mask<W, G>;
     using I = Int<W, G>;
@@ -213,11 +207,8 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Mean
     if constexpr (NEEDS & EXTENDED) x = select(steps_left == I::load(n.start), R::load(n.input_at_start), x);
     R s_old = only(~first, R::load(n.s)), y_old = only(~first, R::load(n.y));
     if constexpr (NEEDS & EXTENDED) {
-        // Weights that are not learned are not read: the plain step, which other company may bring, does not know them.
-        lesson.learn_s0 = is(LEARN_CELL_STATE);
-        lesson.learn_y0 = is(LEARN_CELL_OUTPUT);
-        s_old = select(first, only(lesson.learn_s0, weight(S_0)) + R::load(n.noise_s), s_old);
-        y_old = select(first, only(lesson.learn_y0, weight(Y_0)) + R::load(n.noise_y), y_old);
+        s_old = select(first, weight(S_0) + R::load(n.noise_s), s_old);
+        y_old = select(first, weight(Y_0) + R::load(n.noise_y), y_old);
     }
     const R s_seen = only(peepholes, s_old);
     lesson.x = x;
@@ -243,7 +234,7 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Mean
     const R f = select(is(FORGET_GATE), reciprocal * exp_i, R::filled(1.0));
     const R s = fma(f, s_old, i * g);
     s.store(n.s);
-    lesson.f = only(training, f);
+    lesson.f = f;
     lesson.by_i = only(training, g * fma(-i, i, i));
     lesson.by_f = only(training, s_old * fma(-f, f, f));
     lesson.by_c = only(training, i);
@@ -303,15 +294,19 @@ TIMING_TASKS_INLINE Events step(Lanes<W, G>& n, Lesson<W, G>& lesson, const Mean
     else lesson.at_s = only(descends, at_y * o);
     lesson.at_o = only(descends, at_y * h * fma(-o, o, o));
     const M start = first & training;
+    if constexpr (NEEDS & EXTENDED) {
+        lesson.learn_s0 = is(LEARN_CELL_STATE);
+        lesson.learn_y0 = is(LEARN_CELL_OUTPUT);
+    }
     if constexpr (NEEDS & FULL_GRADIENT) {
         const R p_o = only(peepholes, weight(P_O));
         lesson.from_s0 = only(start & lesson.learn_s0, R::filled(1.0));
         lesson.from_y0 = only(start & lesson.learn_y0, R::filled(1.0));
-        lesson.s_by_s = only(training, fma(lesson.by_i, only(peepholes, weight(P_I)), fma(lesson.by_f, only(peepholes, weight(P_F)), f)));
-        lesson.s_by_y = only(training, fma(lesson.by_i, weight(W_IH), fma(lesson.by_f, weight(W_FH), i * weight(W_CH))));
+        lesson.s_by_s = fma(lesson.by_i, only(peepholes, weight(P_I)), fma(lesson.by_f, only(peepholes, weight(P_F)), f));
+        lesson.s_by_y = fma(lesson.by_i, weight(W_IH), fma(lesson.by_f, weight(W_FH), i * weight(W_CH)));
         lesson.by_o = only(training, h * fma(-o, o, o));
-        lesson.y_by_s = only(training, fma(lesson.by_o, p_o, o * slope_h));
-        lesson.y_by_y = only(training, lesson.by_o * weight(W_OH));
+        lesson.y_by_s = fma(lesson.by_o, p_o, o * slope_h);
+        lesson.y_by_y = lesson.by_o * weight(W_OH);
         lesson.at_y = only(descends, at_y);
         lesson.sees_s = training & peepholes;  // the traces go on where nothing descends
     } else if constexpr (NEEDS & EXTENDED) {

@@ -1,6 +1,9 @@
 // A net's way through its streams (PAPER.md 3): what follows on a wrong prediction or the end of a period, and what is drawn.
 #pragma once
 
+#include <array>
+#include <cstring>
+
 #include "step.hpp"
 
 namespace TIMING_TASKS_ISA {
@@ -26,10 +29,6 @@ struct Net {
     std::array<std::uint16_t, MOST_AHEAD> drawn;  // the offsets, by position, of the draws around the present one
 };
 
-// A number as it is stored: processors differ in the bits of a NaN, and how a run is divided decides the sign of a zero in
-// `deltas` and traces, which no other number depends on. So there is one NaN and one zero.
-inline double canonical(double number) { return number == number ? number + 0.0 : timing_tasks::from_bits(0x7ff8000000000000); }
-
 // A lane with the net that sits there.
 template <int W, int G>
 struct Seat {
@@ -41,7 +40,9 @@ struct Seat {
         Register<W>::put(row + lane / W * W, lane % W, value);
     }
     TIMING_TASKS_INLINE void put(double* row, double value) const {
-        Register<W>::put(row + lane / W * W, lane % W, value);
+        std::int64_t bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        put(reinterpret_cast<std::int64_t*>(row), bits);
     }
 };
 
@@ -64,6 +65,10 @@ public:
     TIMING_TASKS_INLINE void attend(const At& seat, bool wrong, bool not_finite, std::int64_t net_steps) {
         Net& net = seat.net;
         Lanes<W, G>& pack = seat.pack;
+        if (not_finite) {
+            net.verdict = Verdict::DIVERGED;
+            return;
+        }
         const Condition& condition = *net.condition;
         const std::int64_t training = net.phase == Phase::TRAINING, right = !wrong;
         const std::int64_t limit = pick(training, condition.training_periods, condition.test_periods);
@@ -78,10 +83,6 @@ public:
             net.targets += net.period * net.targets_in_period;
         }
         // The stream has ended.
-        if (not_finite) {
-            net.verdict = Verdict::DIVERGED;
-            return;
-        }
         net.training_size = pick(training, net.period, net.training_size);
         net.test_size = pick(training, net.test_size, net.period);
         net.training_streams += training;
@@ -105,10 +106,9 @@ public:
     }
 
     // What the protocol has done to weights, deltas and state at the end of a training stream, and before the next one.
-    TIMING_TASKS_NOINLINE void change_between_streams(const At& seat, bool trained, bool train_next) {
+    __attribute__((noinline)) void change_between_streams(const At& seat, bool trained, bool train_next) {
         const Condition& condition = *seat.net.condition;
         const double carried = (condition.update_per_stream ? condition.momentum : 1.0) * condition.momentum_carried_over;
-        TIMING_TASKS_UNROLL
         for (int w = 0; w < WEIGHTS; ++w) {
             double& delta = seat.pack.delta[w][seat.lane];
             if (trained && condition.update_per_stream && !condition.frozen_weights) seat.pack.weight[w][seat.lane] += delta;
@@ -154,14 +154,13 @@ public:
     }
 
     // Draws a few at a time: several blocks where streams share them, one where a stream may end before it needs another.
-    TIMING_TASKS_NOINLINE void draw_ahead(Net& net, std::int64_t test) {
+    __attribute__((noinline)) void draw_ahead(Net& net, std::int64_t test) {
         const Condition& condition = *net.condition;
         const bool shared = single_period(condition);
         std::int64_t stream = net.training_streams, period = net.period;
         std::int64_t& draw = shared ? stream : period;
         const int ahead = shared ? MOST_AHEAD : 4;
         draw -= draw % ahead;
-        TIMING_TASKS_ROLLED
         for (int at = 0; at < ahead; draw += 4)
             for (std::uint64_t word : draw_block(condition, net.key, static_cast<Purpose>(test), stream, net.test_stream & -test, period))
                 net.drawn[at++] = static_cast<std::uint16_t>((word * static_cast<std::uint64_t>(condition.offsets)) >> 32);
@@ -185,108 +184,6 @@ public:
         } else if (net.condition->task != Task::PFG) {
             seat.put(seat.pack.target_at_end, static_cast<double>(drawn));
         }
-    }
-
-    // Sits a replica down. Of the traces only the first KEPT are read, and written when it gets up: the others stay 0 without the
-    // full gradient.
-    template <int KEPT = TRACES>
-    void load(const At& seat, std::int64_t r) {
-        const State& state = population_.state;
-        Net& net = seat.net;
-        net.replica = r;
-        net.key = population_.keys[r];
-        net.condition = &population_.conditions[net.key.condition];
-        net.verdict = static_cast<Verdict>(state.verdict[r]);
-        net.phase = static_cast<Phase>(state.phase[r]);
-        net.training_streams = state.training_streams[r];
-        net.test_stream = state.test_stream[r];
-        net.period = state.period[r];
-        net.targets = state.targets[r];
-        net.training_size = state.training_size[r];
-        net.test_size = state.test_size[r];
-        net.net_steps = state.net_steps[r];
-
-        const Condition& condition = *net.condition;
-        const bool spikes = condition.task != Task::PFG, dense = condition.task == Task::GTS || !spikes;
-        net.drawn_periods = spikes && (condition.offsets > 1 || condition.first_spike_later);
-        net.changes_between_streams = condition.update_per_stream || !condition.momentum_carried_over || condition.state_carried_over;
-        net.dense_targets = dense;
-        net.flags = (condition.peepholes ? PEEPHOLES : 0) | (condition.forget_gate ? FORGET_GATE : 0) |
-                    (condition.sigmoid_output ? SIGMOID_OUTPUT : 0) | (condition.centred_logistic ? CENTRED_LOGISTIC : 0) | (dense ? DENSE_TARGETS : 0) |
-                    (net.drawn_periods ? DRAWN_PERIODS : 0) | (condition.learn_cell_state ? LEARN_CELL_STATE : 0) |
-                    (condition.learn_cell_output ? LEARN_CELL_OUTPUT : 0) |
-                    (condition.update_without_target ? UPDATE_WITHOUT_TARGET : 0) |
-                    (condition.update_when_wrong ? UPDATE_WHEN_WRONG : 0);
-        net.training_flags = TRAINING | (condition.frozen_weights || condition.update_per_stream ? 0 : MOVING);
-        seat.pack.learning_rate[seat.lane] = condition.learning_rate;
-        // A change per stream sums up the stream's gradients; the momentum is applied between streams.
-        seat.pack.momentum[seat.lane] = condition.update_per_stream ? 1.0 : condition.momentum;
-        seat.pack.tolerance[seat.lane] = condition.tolerance;
-        net.noise = condition.initial_noise;
-        net.carried_s = state.carried_state[r];
-        net.carried_y = state.carried_output[r];
-        seat.pack.noise_s[seat.lane] = seat.pack.noise_y[seat.lane] = 0.0;
-        seat.pack.input_at_start[seat.lane] = 0.0;
-        seat.pack.start[seat.lane] = 0;
-        seat.pack.input_before[seat.lane] = seat.pack.target_before[seat.lane] = 0.0;
-        seat.pack.input_at_end[seat.lane] = spikes && !dense;
-        seat.pack.target_at_end[seat.lane] = spikes;
-        // Counting down from min_interval to 1 reads the targets first to last.
-        seat.pack.waveform[seat.lane] = spikes ? nullptr : population_.targets + condition.first_target - 1;
-        seat.pack.periods_left[seat.lane] = 0;
-        begin_stream(seat, net.period == 0 && state.step[r] == 0 ? FIRST_STEP : 0);
-        begin_period(seat, true);
-        seat.pack.period_length[seat.lane] = net.steps_in_period;
-        if (!net.drawn_periods) net.targets -= net.period * net.targets_in_period;  // the countdown has them
-        seat.pack.steps_left[seat.lane] -= state.step[r];
-        seat.pack.y[seat.lane] = state.cell_output[r];
-        seat.pack.s[seat.lane] = state.cell_state[r];
-        seat.pack.squared_error[seat.lane] = state.squared_error[r];
-        TIMING_TASKS_UNROLL
-        for (int w = 0; w < WEIGHTS; ++w) {
-            seat.pack.weight[w][seat.lane] = state.weights[r * WEIGHTS + w];
-            seat.pack.delta[w][seat.lane] = state.deltas[r * WEIGHTS + w];
-        }
-        TIMING_TASKS_UNROLL
-        for (int t = 0; t < KEPT; ++t) seat.pack.any_trace(t)[seat.lane] = state.traces[r * TRACES + t];
-    }
-
-    template <int KEPT = TRACES>
-    void unload(const At& seat) {
-        const State& state = population_.state;
-        Net& net = seat.net;
-        const std::int64_t r = net.replica;
-        if (!net.drawn_periods && net.verdict == Verdict::RUNNING) {
-            net.period = (net.phase == Phase::TRAINING ? net.condition->training_periods : net.condition->test_periods) -
-                         seat.pack.periods_left[seat.lane];
-            net.targets += net.period * net.targets_in_period;
-        }
-        state.verdict[r] = static_cast<std::int64_t>(net.verdict);
-        state.phase[r] = static_cast<std::int64_t>(net.phase);
-        state.training_streams[r] = net.training_streams;
-        state.test_stream[r] = net.test_stream;
-        state.period[r] = net.period;
-        state.targets[r] = net.targets;
-        state.training_size[r] = net.training_size;
-        state.test_size[r] = net.test_size;
-        state.net_steps[r] = net.net_steps;
-        const bool running = net.verdict == Verdict::RUNNING;
-        state.step[r] = running ? net.steps_in_period - seat.pack.steps_left[seat.lane] : 0;
-        state.cell_output[r] = running ? canonical(seat.pack.y[seat.lane]) : 0.0;
-        state.cell_state[r] = running ? canonical(seat.pack.s[seat.lane]) : 0.0;
-        state.squared_error[r] = canonical(running ? seat.pack.squared_error[seat.lane] : net.squared_error);
-        TIMING_TASKS_UNROLL
-        for (int w = 0; w < WEIGHTS; ++w) {
-            state.weights[r * WEIGHTS + w] = canonical(seat.pack.weight[w][seat.lane]);
-            state.deltas[r * WEIGHTS + w] = canonical(seat.pack.delta[w][seat.lane]);
-        }
-        TIMING_TASKS_UNROLL
-        for (int t = 0; t < KEPT; ++t)
-            state.traces[r * TRACES + t] = running ? canonical(seat.pack.any_trace(t)[seat.lane]) : 0.0;
-        state.carried_state[r] = canonical(net.carried_s);
-        state.carried_output[r] = canonical(net.carried_y);
-        net.replica = -1;
-        rest(seat);
     }
 
 private:

@@ -41,9 +41,7 @@ public:
                 const bool running = net.verdict == Verdict::RUNNING;
                 if (running) net.net_steps += steps;
                 net.quantum -= steps;
-                if (net.quantum > 0 && running) continue;
-                if (running) queue_.give_back(net.replica, net.net_steps);
-                streams_.unload(seat(l));
+                if (net.quantum == 0 || !running) unload(seat(l));
             }
         }
     }
@@ -65,8 +63,7 @@ private:
             if (nets_[l].replica >= 0) continue;
             const Queue::Turn turn = busy ? queue_.take_beside(together) : queue_.take();
             if (turn.replica < 0) break;
-            streams_.load(seat(l), turn.replica);
-            nets_[l].quantum = turn.net_steps;
+            load(seat(l), turn);
             together |= needs(*nets_[l].condition);
             ++busy;
         }
@@ -89,21 +86,18 @@ private:
     }
 
     template <int NEEDS>
-    TIMING_TASKS_NOINLINE std::int64_t advance(std::int64_t burst) {
+    __attribute__((noinline)) std::int64_t advance(std::int64_t burst) {
         Lesson<W, G> lessons[PACKS];
         Events events[PACKS] = {};
         constexpr int last = PACKS - 1;
+        lessons[last] = nothing_to_learn<W, G>();
         bool ended = false;
         std::int64_t done = 0;
         // While a pack steps, the one before it learns. What happened in that one is looked at after that: a mispredicted branch
         // then finds the next step already under way.
         for (; done < burst && !ended; ++done) {
             for (int now = 0, before = last; now <= last; before = now++) {
-                if (done + now == 0) {
-                    events[now] = begin<NEEDS>(lessons[now]);
-                    continue;
-                }
-                events[now] = step<NEEDS>(packs_[now], lessons[now], Learning<W, G, NEEDS>{packs_[before], lessons[before]});
+                events[now] = step<W, G, NEEDS>(packs_[now], lessons[now], {packs_[before], lessons[before]});
                 if (events[before].any()) ended |= attend_all(events[before], packs_[before], nets_ + before * PACK, done + (before < now));
             }
         }
@@ -112,14 +106,8 @@ private:
         return done;
     }
 
-    // The first step of all: no pack has anything to learn yet.
-    template <int NEEDS>
-    TIMING_TASKS_NOINLINE Events begin(Lesson<W, G>& lesson) {
-        return step<NEEDS>(packs_[0], lesson, NothingMeanwhile());
-    }
-
     // True if a replica is finished.
-    TIMING_TASKS_NOINLINE bool attend_all(const Events& events, Lanes<W, G>& pack, Net* nets, std::int64_t done) {
+    __attribute__((noinline)) bool attend_all(const Events& events, Lanes<W, G>& pack, Net* nets, std::int64_t done) {
         bool ended = false;
         for (unsigned left = events.wrong | events.period_end; left; left &= left - 1) {
             const int lane = __builtin_ctz(left);
@@ -133,6 +121,102 @@ private:
             streams_.rest(seat);
         }
         return ended;
+    }
+
+    void load(const At& seat, const Queue::Turn& turn) {
+        const State& state = population_.state;
+        const std::int64_t r = turn.replica;
+        Net& net = seat.net;
+        net.replica = r;
+        net.key = population_.keys[r];
+        net.condition = &population_.conditions[net.key.condition];
+        net.quantum = turn.net_steps;
+        net.verdict = static_cast<Verdict>(state.verdict[r]);
+        net.phase = static_cast<Phase>(state.phase[r]);
+        net.training_streams = state.training_streams[r];
+        net.test_stream = state.test_stream[r];
+        net.period = state.period[r];
+        net.targets = state.targets[r];
+        net.training_size = state.training_size[r];
+        net.test_size = state.test_size[r];
+        net.net_steps = state.net_steps[r];
+
+        const Condition& condition = *net.condition;
+        const bool spikes = condition.task != Task::PFG, dense = condition.task == Task::GTS || !spikes;
+        net.drawn_periods = spikes && (condition.offsets > 1 || condition.first_spike_later);
+        net.changes_between_streams = condition.update_per_stream || !condition.momentum_carried_over || condition.state_carried_over;
+        net.dense_targets = dense;
+        net.flags = (condition.peepholes ? PEEPHOLES : 0) | (condition.forget_gate ? FORGET_GATE : 0) |
+                    (condition.sigmoid_output ? SIGMOID_OUTPUT : 0) | (condition.centred_logistic ? CENTRED_LOGISTIC : 0) | (dense ? DENSE_TARGETS : 0) |
+                    (net.drawn_periods ? DRAWN_PERIODS : 0) | (condition.learn_cell_state ? LEARN_CELL_STATE : 0) |
+                    (condition.learn_cell_output ? LEARN_CELL_OUTPUT : 0) |
+                    (condition.update_without_target ? UPDATE_WITHOUT_TARGET : 0) |
+                    (condition.update_when_wrong ? UPDATE_WHEN_WRONG : 0);
+        net.training_flags = TRAINING | (condition.frozen_weights || condition.update_per_stream ? 0 : MOVING);
+        seat.pack.learning_rate[seat.lane] = condition.learning_rate;
+        // A change per stream sums up the stream's gradients; the momentum is applied between streams.
+        seat.pack.momentum[seat.lane] = condition.update_per_stream ? 1.0 : condition.momentum;
+        seat.pack.tolerance[seat.lane] = condition.tolerance;
+        net.noise = condition.initial_noise;
+        net.carried_s = state.carried_state[r];
+        net.carried_y = state.carried_output[r];
+        seat.pack.noise_s[seat.lane] = seat.pack.noise_y[seat.lane] = 0.0;
+        seat.pack.input_at_start[seat.lane] = 0.0;
+        seat.pack.start[seat.lane] = 0;
+        seat.pack.input_before[seat.lane] = seat.pack.target_before[seat.lane] = 0.0;
+        seat.pack.input_at_end[seat.lane] = spikes && !dense;
+        seat.pack.target_at_end[seat.lane] = spikes;
+        // Counting down from min_interval to 1 reads the targets first to last.
+        static_assert(sizeof(std::ptrdiff_t) == 8);
+        seat.pack.waveform[seat.lane] = spikes ? nullptr : population_.targets + condition.first_target - 1;
+        streams_.begin_stream(seat, net.period == 0 && state.step[r] == 0 ? FIRST_STEP : 0);
+        streams_.begin_period(seat, true);
+        seat.pack.period_length[seat.lane] = net.steps_in_period;
+        if (!net.drawn_periods) net.targets -= net.period * net.targets_in_period;  // the countdown has them
+        seat.pack.steps_left[seat.lane] -= state.step[r];
+        seat.pack.y[seat.lane] = state.cell_output[r];
+        seat.pack.s[seat.lane] = state.cell_state[r];
+        seat.pack.squared_error[seat.lane] = state.squared_error[r];
+        for (int w = 0; w < WEIGHTS; ++w) {
+            seat.pack.weight[w][seat.lane] = state.weights[r * WEIGHTS + w];
+            seat.pack.delta[w][seat.lane] = state.deltas[r * WEIGHTS + w];
+        }
+        for (int t = 0; t < TRACES; ++t) seat.pack.any_trace(t)[seat.lane] = state.traces[r * TRACES + t];
+    }
+
+    void unload(const At& seat) {
+        const State& state = population_.state;
+        Net& net = seat.net;
+        const std::int64_t r = net.replica;
+        if (!net.drawn_periods && net.verdict == Verdict::RUNNING) {
+            net.period = (net.phase == Phase::TRAINING ? net.condition->training_periods : net.condition->test_periods) -
+                         seat.pack.periods_left[seat.lane];
+            net.targets += net.period * net.targets_in_period;
+        }
+        state.verdict[r] = static_cast<std::int64_t>(net.verdict);
+        state.phase[r] = static_cast<std::int64_t>(net.phase);
+        state.training_streams[r] = net.training_streams;
+        state.test_stream[r] = net.test_stream;
+        state.period[r] = net.period;
+        state.targets[r] = net.targets;
+        state.training_size[r] = net.training_size;
+        state.test_size[r] = net.test_size;
+        state.net_steps[r] = net.net_steps;
+        const bool running = net.verdict == Verdict::RUNNING;
+        state.step[r] = running ? net.steps_in_period - seat.pack.steps_left[seat.lane] : 0;
+        state.cell_output[r] = running ? seat.pack.y[seat.lane] : 0.0;
+        state.cell_state[r] = running ? seat.pack.s[seat.lane] : 0.0;
+        state.squared_error[r] = running ? seat.pack.squared_error[seat.lane] : net.squared_error;
+        for (int w = 0; w < WEIGHTS; ++w) {
+            state.weights[r * WEIGHTS + w] = seat.pack.weight[w][seat.lane];
+            state.deltas[r * WEIGHTS + w] = seat.pack.delta[w][seat.lane];
+        }
+        for (int t = 0; t < TRACES; ++t) state.traces[r * TRACES + t] = running ? seat.pack.any_trace(t)[seat.lane] : 0.0;
+        state.carried_state[r] = net.carried_s;
+        state.carried_output[r] = net.carried_y;
+        if (running) queue_.give_back(r, net.net_steps);
+        net.replica = -1;
+        streams_.rest(seat);
     }
 
     const Population& population_;

@@ -1,4 +1,4 @@
-"""Who executes the hot loop of the online recipe: the native engine, the same on a GPU, or plain tensor operations."""
+"""Who executes the hot loop of the online recipe: the native engine, or plain tensor operations."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:  # a config names an engine before torch is imported
 
     from timing_tasks.learning.online.population import Population, State
 
-ENGINES = ("native", "cuda", "torch")
-GPU_ENGINES = ("cuda", "torch")
+ENGINES = ("native", "torch")
 
 
 class Engine(Protocol):
@@ -23,24 +22,23 @@ class Engine(Protocol):
 
     Attributes:
         name: one of ENGINES.
-        digits: the engine whose digits these are: that one can go on with a state of this one, and the other way round.
-        device: where it computes; a state that is there needs no copying.
+        block: it is fastest, and the torch engine's digits are always the same, where it is asked for multiples of so
+            many steps.
     """
 
     name: str
-    digits: str
-    device: torch.device
+    block: int
 
     def on(self, device: torch.device) -> Engine:
-        """The engine for a device: the native engine is always on the CPU, the cuda engine always on a GPU."""
+        """The engine for a device: the native engine is always on the CPU."""
 
     def run(self, population: Population, state: State, net_steps: int) -> None:
         """Advance every running replica by exactly `net_steps` net-steps, or until it is finished; `state` is changed.
 
         The state after is a function of the population and the state before alone, not of how a run is divided into
-        calls. With the native and the cuda engine no replica's digits depend on the others; torch's own functions may
-        round a number otherwise in another place of a tensor, so that the torch engine's last digits can depend on the
-        number of replicas.
+        calls. With the native engine no replica's digits depend on the others; torch's own functions may round a number
+        otherwise in another place of a tensor, so that the torch engine's last digits can depend on the number of
+        replicas.
         """
 
 
@@ -48,12 +46,10 @@ def available(name: str) -> str:
     """The engine that runs for one of ENGINES: itself, or, with a warning, `torch` where `native` was not built.
 
     Raises:
-        ConfigurationError: an unknown name, or `cuda` without its extra or without a GPU.
+        ConfigurationError: an unknown name.
     """
     if name not in ENGINES:
         raise ConfigurationError("engine", name, " or ".join(ENGINES))
-    if name == "cuda":
-        _check_cuda()
     if name == "native" and importlib.util.find_spec("_timing_tasks_native") is None:
         warnings.warn(
             "timing-tasks was installed without its native engine (no C++ compiler was found): using the torch engine, "
@@ -62,24 +58,6 @@ def available(name: str) -> str:
         )
         return "torch"
     return name
-
-
-def digits_of(name: str) -> str:
-    """The engine whose digits those of an engine are: of `cuda`, `native`."""
-    return "native" if name == "cuda" else name
-
-
-def _check_cuda() -> None:
-    if importlib.util.find_spec("_timing_tasks_native") is None:
-        raise ConfigurationError(
-            "engine", "cuda", "needs timing-tasks with its native module: install a C++ compiler and reinstall"
-        )
-    if importlib.util.find_spec("cuda") is None or importlib.util.find_spec("cuda.core") is None:
-        raise ConfigurationError("engine", "cuda", "needs `pip install 'timing-tasks[cuda]'`")
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ConfigurationError("engine", "cuda", "PyTorch sees no GPU here; native works everywhere")
 
 
 def create(name: str, threads: int | None = None, sharers: int = 1) -> Engine:
@@ -102,10 +80,6 @@ def create(name: str, threads: int | None = None, sharers: int = 1) -> Engine:
         from timing_tasks.learning.online.native import NativeEngine
 
         return NativeEngine(threads)
-    if name == "cuda":
-        from timing_tasks.learning.online.cuda import CudaEngine
-
-        return CudaEngine()
     from timing_tasks.learning.online.torch_engine import TorchEngine
 
     return TorchEngine()

@@ -21,13 +21,6 @@ from timing_tasks.tasks import Stream
 
 _FIRST_CHUNK = 512  # net-steps of each replica, until a speed is known
 _MOST_GROWTH = 8
-_COUNTERS = (
-    "verdict",
-    "training_streams",
-    "training_size",
-    "test_size",
-    "net_steps",
-)  # that callbacks see of every net
 TEST_SETS = 100  # fresh ones of each solved net, for its reliability
 
 
@@ -63,9 +56,7 @@ class OnlinePopulationModule(PopulationModule):
                 raise ConfigurationError("recipe", condition.recipe.name, "online, for the OnlinePopulationModule")
         self.automatic_optimization = False
         self.engine, self.chunk_seconds, self.engine_name = engine, chunk_seconds, engine.name
-        self.digits = engine.digits
         self.state: State = State.initial(population)
-        self._on_device: State | None = None  # of the own nets, where the engine computes elsewhere than self.state is
         self.engine_seconds = 0.0
         self._chunk = _FIRST_CHUNK
         # Replicas of a checkpoint that are not of this run.
@@ -79,34 +70,21 @@ class OnlinePopulationModule(PopulationModule):
         self.net_steps_per_second = 0.0
         if not self.running():
             return  # those of other processes are
-        before, start = self.state.net_steps[self.own], time.perf_counter()
-        self.engine.run(self._own_population, self.state if self._on_device is None else self._on_device, self._chunk)
-        self._look()
+        before, start = self._own_state.net_steps.clone(), time.perf_counter()
+        self.engine.run(self._own_population, self._own_state, self._chunk)
         seconds = max(time.perf_counter() - start, 1e-9)
-        steps = self.state.net_steps[self.own] - before
+        steps = self._own_state.net_steps - before
         self.net_steps_per_second = int(steps.sum()) / seconds
         self.seconds[self.own] += seconds * steps / max(int(steps.sum()), 1)
+        if self._own_state is not self.state:
+            self.state.put(self.own.tolist(), self._own_state, range(len(self.own)))
         self.engine_seconds += seconds
-        self._chunk = max(1, int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)))
+        blocks = int(self._chunk * min(_MOST_GROWTH, self.chunk_seconds / seconds)) // self.engine.block
+        self._chunk = max(1, blocks) * self.engine.block
         self.trainer.should_stop = self.is_finished
-
-    def _look(self) -> None:
-        """After a chunk: the counters of all own nets; of those that it has finished, everything."""
-        if self._on_device is None:
-            return
-        was_running = self.state.verdict[self.own] == Verdict.RUNNING
-        for name in _COUNTERS:
-            getattr(self.state, name)[self.own] = getattr(self._on_device, name).cpu()
-        self._fetch(np.flatnonzero((was_running & (self.state.verdict[self.own] != Verdict.RUNNING)).numpy()))
-
-    def _fetch(self, places: np.ndarray) -> None:
-        """Everything of the own nets at some places, from where the engine has them."""
-        if self._on_device is not None:
-            self.state.put(self.own[places].tolist(), self._on_device, places.tolist())
 
     def weights(self, index: int) -> np.ndarray:
         """In the order of WEIGHT_NAMES, shape [19]."""
-        self._fetch(np.flatnonzero(self.own == index))
         weights: np.ndarray = self.state.weights[index].numpy()
         return weights
 
@@ -114,10 +92,12 @@ class OnlinePopulationModule(PopulationModule):
         """Put the replicas of this process side by side, now that a checkpoint has been read."""
         super().on_fit_start()
         self.engine = self.engine.on(self.device)
-        self._own_population, self._on_device = self.population, None
-        if len(self.own) < len(self.population) or self.engine.device.type != "cpu":
-            self._own_population = self.population.at(self.own.tolist())
-            self._on_device = self.state.at(self.own.tolist()).to(self.engine.device)
+        self._own_population, self._own_state = self.population, self.state
+        if len(self.own) < len(self.population):
+            self._own_population, self._own_state = (
+                self.population.at(self.own.tolist()),
+                self.state.at(self.own.tolist()),
+            )
 
     def reliability(self) -> list[float]:
         """See `PopulationModule.reliability`."""
@@ -131,7 +111,6 @@ class OnlinePopulationModule(PopulationModule):
 
     def part(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """See `PopulationModule.part`."""
-        self._fetch(np.arange(len(self.own)))
         return {**self.state.at(rows).tensors(), "seconds": self.seconds[list(rows)]}
 
     def put_part(self, rows: Sequence[int], part: dict[str, Tensor]) -> None:
@@ -152,7 +131,6 @@ class OnlinePopulationModule(PopulationModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store the state by replica."""
-        self._fetch(np.arange(len(self.own)))
         names, state, seconds = self._elsewhere
         checkpoint["replicas"] = self.names() + names
         checkpoint["state"] = {n: torch.cat([t, getattr(state, n)]) for n, t in self.state.tensors().items()}

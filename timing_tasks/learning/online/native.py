@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import _timing_tasks_native as native
@@ -32,9 +31,6 @@ _OTHER_VERSION = (
     "the installed native engine belongs to another version of timing-tasks: reinstall with `pip install .`"
 )
 check_record(native.CONDITION_FIELDS, native.CONDITION_BYTES)
-if [field.name for field in fields(State)] != native.STATE_FIELDS:
-    raise ImportError(_OTHER_VERSION)
-FULL_GRADIENT: int = native.FULL_GRADIENT  # of a condition's needs
 
 
 class NativeEngine:
@@ -47,8 +43,8 @@ class NativeEngine:
         UserError: the environment asks for an instruction set that is not there.
     """
 
-    name = digits = "native"
-    device = torch.device("cpu")
+    name = "native"
+    block = 1
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -78,13 +74,13 @@ def throughput(instruction_set: str) -> tuple[float, float, float]:
     return fused, store, division
 
 
-def records_of(population: Population) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A population's conditions in bytes, its offsets, its targets, and each replica's key, all flat."""
-    keys = np.stack([population.condition, population.seed, population.replica], axis=1)
-    records = np.frombuffer(population.records.tobytes(), dtype=np.uint8)
-    return records, population.offsets, population.targets, np.ascontiguousarray(keys).reshape(-1)
-
-
 def arguments(population: Population, state: State) -> tuple[Any, ...]:
     """A population and its state as the native functions take them."""
-    return *records_of(population), {name: tensor.numpy() for name, tensor in state.tensors().items()}
+    keys = np.stack([population.condition, population.seed, population.replica], axis=1)
+    return (
+        np.frombuffer(population.records.tobytes(), dtype=np.uint8),
+        population.offsets,
+        population.targets,
+        np.ascontiguousarray(keys).reshape(-1),
+        {name: tensor.numpy() for name, tensor in state.tensors().items()},
+    )

@@ -232,14 +232,13 @@ class State:
     def at(self, rows: Sequence[int]) -> State:
         """A copy of some rows."""
         index = torch.as_tensor(rows, dtype=torch.int64)
-        return State(**{name: tensor[index.to(tensor.device)] for name, tensor in self.tensors().items()})
+        return State(**{name: tensor[index] for name, tensor in self.tensors().items()})
 
     def put(self, rows: Sequence[int], other: State, other_rows: Sequence[int]) -> None:
         """Copy rows of another state into rows of this one."""
         index, other_index = (torch.as_tensor(r, dtype=torch.int64) for r in (rows, other_rows))
         for name, tensor in self.tensors().items():
-            there = getattr(other, name)
-            tensor[index] = there[other_index.to(there.device)].to(tensor.device)
+            tensor[index] = getattr(other, name)[other_index].to(tensor.device)
 
     def go_on(self, population: Population) -> None:
         """Let the replicas that a smaller budget gave up run on: what engines do after a failed test that ends none."""
