@@ -35,7 +35,7 @@ def test_the_console_command_tells_its_scripts(tmp_path: Path):
     assert "table1, table2, table3, table4, verdict" in run("-c", CONSOLE, cwd=tmp_path).stdout
     done = run("-c", CONSOLE, "tabel1", cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert done.stderr.startswith("timing-tasks: script='tabel1': one of all, check, ")
+    assert done.stderr.startswith("timing-tasks: script='tabel1': one of all, cells, check, ")
     done = run("-c", CONSOLE, "table1", "replcas=3", cwd=tmp_path)
     assert done.stderr == "timing-tasks table1: replcas='3': no such key; did you mean replicas?\n"
 

@@ -55,5 +55,5 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-# Two to seven seconds of work on two cores, so that a signal finds it busy.
-LONG = ("replicas=40", "budget.net_steps=12000000", "engine.threads=2", "task.min_interval=30", "seed=3")
+# About ten seconds of work on two cores, so that a signal finds it busy.
+LONG = ("replicas=40", "budget.net_steps=20000000", "engine.threads=2", "task.min_interval=30", "seed=3")
