@@ -31,7 +31,9 @@ def test_the_answers_are_those_at_the_spikes_of_the_two_streams():
 
 
 def test_a_net_has_run_away_if_its_output_is_flat_at_both_spikes():
+    flat_at_the_first = row(3, interval=3, weights=weights(s_0=150.0, w_kh=3.0))
     assert [has_run_away(one) for one in (CENTRED, ONE_SIDED, RUN_AWAY)] == [False, False, True]
+    assert not has_run_away(flat_at_the_first)
 
 
 def test_an_answer_is_right_again_if_it_is_within_the_tolerance():

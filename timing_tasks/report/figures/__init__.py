@@ -105,7 +105,7 @@ DRAWINGS = {
         lambda rows, _: phases.phases(rows),
     ),
     "runaway": Drawing(
-        "Why the zero state fails at long delays",
+        "What becomes of nets that fail at long delays",
         "Each point is a net at the end of its training. From the zero state most nets that fail have a cell state "
         "that has run away, so that the output's sigmoid is flat. From another state it often crosses zero between "
         "the two answers, but it need not.",

@@ -121,7 +121,7 @@ def _finish(axes: Axes, intervals: Sequence[int]) -> None:
 
 @in_style
 def runaway(rows: Sequence[Row]) -> Figure:
-    """Why the zero state fails: the cell state of each net at the end of its training, just before the spike.
+    """What becomes of nets that fail: the cell state of each net at the end of its training, just before the spike.
 
     Args:
         rows: of nets that learn by back-propagation.
