@@ -14,6 +14,7 @@ from timing_tasks.conditions.condition import Condition
 from timing_tasks.conditions.model import Model
 from timing_tasks.conditions.recipe import BPTT, ONLINE
 from timing_tasks.errors import ConfigurationError
+from timing_tasks.learning.online import cell
 from timing_tasks.learning.online.engine import Engine, create
 from timing_tasks.learning.online.population import Population, State
 from timing_tasks.models.build import build_net
@@ -83,6 +84,8 @@ def test_both_engines_agree_after_thousands_of_net_steps():
         [True, True],
         [True, True],
         [True, False],
+        [True, True],  # fixed: never 0
+        [True, True],
     ]
 
 
@@ -174,3 +177,16 @@ def test_a_fixed_state_is_the_same_with_each_recipe_and_of_tasks_with_a_target_a
         make_condition(Task("nmsd", 5, (0, 1)), initial_state="fixed 0.5")
     gru = replace(bptt, model=Model("gru", 3), peepholes=False)
     assert [tuple(p.shape) for p in build_net(gru, 7, 3).initial_state.parameters()] == [(1, 3)]
+
+
+def test_streams_begin_with_a_fixed_initial_state(engine: Engine):
+    people = population([one for one in LEARNED if one.initial_state.name == "fixed" and one.task.name == "pfg"])
+    state = State.initial(people)
+    w = dict(zip(WEIGHT_NAMES, state.weights.clone().unbind(1), strict=True))
+    assert w["s_0"].unique().numel() == w["y_0"].unique().numel() == len(people)
+    yes, no = torch.ones(len(people), dtype=torch.bool), torch.zeros(len(people), dtype=torch.bool)
+    first = cell.forward(w, torch.zeros(len(people), dtype=torch.float64), w["s_0"], w["y_0"], yes, yes, no)
+    engine.run(people, state, 1)
+    torch.testing.assert_close(state.cell_state, first.s)
+    engine.run(people, state, 1000)
+    assert torch.equal(state.weights[:, [S_0, Y_0]], torch.stack([w["s_0"], w["y_0"]], 1))  # and it stays
